@@ -1,0 +1,156 @@
+# make help lists the targets. Each sets up what it needs by itself.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ENV ?= dev
+PY := .venv/bin/python
+# The folders with Python of ours.
+SOURCES := main.py bench config constructs_lib container/origin $(wildcard container/*.py container/player/*.py) ops policy scripts stacks tests
+WORKFLOWS := $(wildcard .github/workflows/*.yml)
+# Debian's packages: what the quick tests need, what runs natively, what all tests need on top.
+DEBIAN_CHECK_PACKAGES := ffmpeg git
+DEBIAN_LIVE_PACKAGES := ffmpeg fonts-dejavu-core libnginx-mod-rtmp nginx-light
+DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium git iproute2 mmdebstrap procps
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+# ---- set-up: stamps are older than the lock files when these change ----
+
+.venv/.synth-ready: Pipfile.lock scripts/setup.sh
+	@if [ ! -e .venv/.all-ready ] || [ .venv/.all-ready -ot Pipfile.lock ]; then scripts/setup.sh synth; fi
+	@touch $@
+
+.venv/.all-ready: Pipfile.lock scripts/setup.sh
+	@scripts/setup.sh all
+	@touch $@ .venv/.synth-ready
+
+node_modules/.ready: package-lock.json scripts/npm.sh | .venv/.all-ready
+	@scripts/apt-install.sh g++ make
+	@echo "setup: installing the cdktf command line ..."
+	@scripts/npm.sh ci --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.all-ready node_modules/.ready ## set up everything (the other targets do it as needed)
+
+# ---- the main job ----
+
+.PHONY: synth
+synth: .venv/.synth-ready ## write the Terraform of every environment to cdktf.out/
+	@$(PY) main.py
+
+# ---- the container, on this machine ----
+
+container/player/dist/index.html: $(wildcard container/player/src/* container/player/*.json container/player/*.mjs) | .venv/.all-ready
+	@echo "setup: building the player page ..."
+	@scripts/npm.sh --prefix container/player ci --no-audit --no-fund --silent
+	@scripts/npm.sh --prefix container/player run --silent build
+	@touch $@
+
+.PHONY: live
+live: export DEMO := $(DEMO)
+live: .venv/.all-ready container/player/dist/index.html ## OBS in, player out, on this machine (DEMO=1 publishes a test broadcast)
+	@scripts/apt-install.sh $(DEBIAN_LIVE_PACKAGES)
+	@$(PY) container/live.py
+
+# ---- one gate before every commit ----
+
+.PHONY: check
+check: .venv/.all-ready ## everything that is quick: lint, types, unit tests, synthesis, validate, policy
+	@$(MAKE) --output-sync=target -j2 lint types unit validate policy
+	@echo "check: all well"
+
+.PHONY: lint
+lint: .venv/.all-ready ## ruff, shellcheck, hadolint, actionlint, zizmor
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --quiet --check .
+	@.venv/bin/shellcheck scripts/*.sh .ci/run container/healthcheck container/ffmpeg/build.sh
+	@.venv/bin/hadolint container/Dockerfile
+	@.venv/bin/actionlint $(WORKFLOWS)
+	@.venv/bin/zizmor --offline --quiet $(WORKFLOWS)
+
+.PHONY: types
+types: .venv/.all-ready ## mypy --strict
+	@.venv/bin/mypy --no-error-summary $(SOURCES)
+
+.PHONY: unit
+unit: .venv/.all-ready ## the quick tests
+	@scripts/apt-install.sh $(DEBIAN_CHECK_PACKAGES)
+	@$(PY) -m pytest -q -m "not slow" tests
+
+# Checks of what synthesis wrote share one fresh synthesis.
+.PHONY: synth-quiet
+synth-quiet: .venv/.synth-ready
+	@$(PY) main.py >/dev/null 2>cdktf.log || { cat cdktf.log; exit 1; }; rm -f cdktf.log
+
+.PHONY: validate
+validate: .venv/.all-ready synth-quiet ## terraform init and validate on every stack, with the real core, offline
+	@$(PY) -m tests.offline_terraform validate cdktf.out/stacks/*
+
+.PHONY: policy
+policy: .venv/.all-ready synth-quiet ## checkov and our own rules on every stack
+	@$(PY) -m policy
+
+# Before anything is set up or synthesized.
+.PHONY: known-env
+known-env:
+	@[ -f 'environments/$(ENV).toml' ] || { \
+		echo "no environments/$(ENV).toml; ENV is one of:" $(basename $(notdir $(wildcard environments/*.toml))) >&2; exit 2; }
+
+.PHONY: plan
+plan: known-env .venv/.all-ready synth-quiet ## a plan for ENV (dev), offline, as if nothing existed yet
+	@$(PY) -m tests.offline_terraform plan cdktf.out/stacks/LiveCommerceStreamingStack-$(ENV)
+
+# ---- AWS: these change it, after showing the plan and asking (YES=1 goes on without) ----
+
+.PHONY: bootstrap
+bootstrap: known-env .venv/.all-ready ## once for ENV (dev): state bucket, key, image repository
+	@$(PY) -m ops bootstrap $(ENV) $(if $(YES),--yes)
+
+.PHONY: deploy
+deploy: known-env .venv/.all-ready ## show the plan of ENV (dev), ask, apply it, print the URLs
+	@$(PY) -m ops deploy $(ENV) $(if $(YES),--yes)
+
+.PHONY: destroy
+destroy: known-env .venv/.all-ready ## show what of ENV (dev) would go, ask for its name, destroy it
+	@$(PY) -m ops destroy $(ENV)
+
+.PHONY: outputs
+outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of ENV (dev)
+	@$(PY) -m ops outputs $(ENV)
+
+# ---- everything ----
+
+.PHONY: test
+test: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## every test
+	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
+	@$(PY) -m pytest tests
+
+.PHONY: bench
+bench: .venv/.all-ready ## how long synthesis takes, against the ordinary import
+	@$(PY) bench/synth.py
+
+.PHONY: bench-broadcast
+bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, CPU, viewers, memory of broadcasts (ROWS="cost memory" picks some)
+	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
+	@$(PY) bench/broadcast.py $(ROWS)
+
+.PHONY: golden
+golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant
+	@$(PY) -m tests.golden_files
+
+.PHONY: lock
+lock: .venv/.all-ready ## resolve Pipfile and package.json anew, and take registry addresses out of the lock files
+	@PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock --categories "packages dev-packages origin"
+	@scripts/npm.sh install --package-lock-only --no-audit --no-fund
+	@scripts/npm.sh --prefix container/player install --package-lock-only --no-audit --no-fund
+	@$(PY) scripts/tidy_locks.py Pipfile.lock package-lock.json container/player/package-lock.json
+	@$(PY) scripts/export_requirements.py
+
+.PHONY: clean
+clean: ## remove what was built; keeps .env and .bootstrap
+	rm -rf cdktf.out container/player/dist container/player/node_modules node_modules .venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,61 @@
+"""Where alarms go: an SNS topic, with a mail subscription if there is an address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
+from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
+from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
+from constructs import Construct
+
+from constructs_lib.policy_documents import Statement, policy_document
+
+if TYPE_CHECKING:
+    from cdktf_cdktf_provider_aws.kms_key import KmsKey
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmTopicProps:
+    name: str
+    account: str
+    region: str  # an alarm can only reach a topic in its own region
+    encryption_key: KmsKey  # must let CloudWatch use it, or alarms arrive nowhere
+    email: str | None
+
+
+class AlarmTopic(Construct):
+    """Defines the topic, and lets this account's alarms publish to it."""
+
+    def __init__(self, scope: Construct, id_: str, props: AlarmTopicProps) -> None:
+        super().__init__(scope, id_)
+        self.topic = SnsTopic(
+            self, "Resource", region=props.region, name=props.name, kms_master_key_id=props.encryption_key.arn
+        )
+        policy = policy_document(
+            self,
+            "PolicyDocument",
+            [
+                Statement(
+                    sid="AlarmsPublish",
+                    actions=["sns:Publish"],
+                    resources=[self.topic.arn],
+                    principals={"Service": ["cloudwatch.amazonaws.com"]},
+                    conditions=[
+                        ("StringEquals", "aws:SourceAccount", [props.account]),
+                        ("ArnLike", "aws:SourceArn", [f"arn:aws:cloudwatch:{props.region}:{props.account}:alarm:*"]),
+                    ],
+                )
+            ],
+        )
+        SnsTopicPolicy(self, "Policy", region=props.region, arn=self.topic.arn, policy=policy.json)
+        if props.email is not None:
+            SnsTopicSubscription(
+                self,
+                "Mail",
+                region=props.region,
+                topic_arn=self.topic.arn,
+                protocol="email",
+                endpoint=props.email,
+            )

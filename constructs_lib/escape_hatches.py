@@ -1,0 +1,17 @@
+"""Every `add_override` of the project, each with the feature that is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cdktf import S3Backend
+
+
+def lock_state_in_s3(backend: S3Backend) -> None:
+    """Lock with an object beside the state. cdktf 0.21 has no `use_lockfile` (hashicorp/terraform-cdk#3834).
+
+    Terraform before 1.10 does not know the argument and refuses it, so no `required_version` is needed beside it
+    (and checkov 3.3 cannot read a file that has one).
+    """
+    backend.add_override("use_lockfile", True)

@@ -1,0 +1,215 @@
+"""The whole of it: everything put together, started, watched and stopped."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from origin import hooks
+from origin.admission import Admission
+from origin.backend import Backend
+from origin.delivery import Delivery
+from origin.ingest import Ingest
+from origin.metrics import Metrics
+from origin.nginx import Nginx
+from origin.playlists import usual_rate
+from origin.registry import InProcessRegistry
+from origin.session import Session, Surroundings
+from origin.settings import Settings
+from origin.source import Memory
+from origin.web import server
+
+_LOG = logging.getLogger(__name__)
+
+_REPORT_SECONDS = 10
+_SWEEP_SECONDS = 1
+_LAST_WORDS_SECONDS = 5  # of the stop time-out, for finishing playlists before the SIGKILL that follows it
+_BACKLOG = 4096
+
+
+class Origin:
+    """One origin process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._metrics = Metrics(
+            namespace=settings.metrics_namespace,
+            cluster_name=settings.cluster_name,
+            service_name=settings.service_name,
+        )
+        self._admission = Admission(settings.max_streams)
+        self._viewers: dict[str, int] = {}
+        self._speeds: dict[str, float] = {}
+        self._reported: dict[Session, tuple[float, int]] = {}
+        self._stop_requests = 0
+        self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until told to stop (exit code 0) or until nginx dies (exit code 1)."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(aiohttp.ClientSession())
+            nginx = Nginx(self._settings, http)
+            around = Surroundings(
+                settings=self._settings, metrics=self._metrics, admission=self._admission, memory=Memory()
+            )
+            backend = Backend(self._settings.backend_url, self._settings.backend_token, http)
+            self._ingest = Ingest(around, backend, InProcessRegistry(), nginx.drop)
+            self._delivery = Delivery(self._ingest.streams, self._settings)
+            await self._listen(stack)
+            if self._settings.leases_table:
+                _LOG.warning("LEASES_TABLE is set, but this origin knows only its own streams")
+            await nginx.start()
+            stack.push_async_callback(nginx.stop)
+            chores = [asyncio.create_task(chore()) for chore in (self._sweep, self._report, _reap)]
+            for chore in chores:
+                stack.callback(chore.cancel)
+            return await self._serve(nginx)
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        public = web.ServerRunner(server(self._delivery))
+        private = web.AppRunner(hooks.application(self._ingest, self.status), access_log=None)
+        for runner, host, port in (
+            (public, settings.http_host, settings.http_port),
+            (private, "127.0.0.1", settings.hooks_port),
+        ):
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, host, port, backlog=_BACKLOG, shutdown_timeout=1).start()
+
+    async def _serve(self, nginx: Nginx) -> int:
+        dying = asyncio.create_task(nginx.wait())
+        stopping = asyncio.create_task(self._drain())
+        _LOG.info("origin is up", extra={"http": self._settings.http_port, "rtmp": self._settings.rtmp_port})
+        await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if dying.done() and not self._stop.is_set():
+            _LOG.critical("nginx ended, and so does origin", extra={"code": dying.result()})
+            stopping.cancel()
+            await self._ingest.close()
+            return 1
+        await stopping
+        dying.cancel()
+        _LOG.info("origin stops")
+        return 0
+
+    def _on_signal(self) -> None:
+        self._stop_requests += 1
+        if self._stop_requests > 1:
+            self._stop_now.set()
+        self._stop.set()
+
+    async def _drain(self) -> None:
+        """After the first signal: no new publishers, and the live ones go on for as long as the platform lets us."""
+        await self._stop.wait()
+        self._ingest.draining = True
+        limit = max(0.0, self._settings.stop_timeout_seconds - _LAST_WORDS_SECONDS)
+        _LOG.info("draining", extra={"live": len(self._ingest.sessions), "limit_seconds": limit})
+        idle = asyncio.create_task(self._ingest.idle())
+        at_once = asyncio.create_task(self._stop_now.wait())
+        await asyncio.wait({idle, at_once}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        at_once.cancel()
+        await self._ingest.close()
+
+    # --- chores ---
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            self._ingest.sweep()
+
+    async def _report(self) -> None:
+        while True:
+            self._look(_REPORT_SECONDS)
+            values: dict[str, Any] = {
+                "ActiveStreams": (len(self._ingest.sessions), "Count"),
+                "StreamsPerTask": (self._admission.used, "Count"),
+            }
+            if self._speeds:
+                values["EncoderSpeed"] = (min(self._speeds.values()), "None")
+            self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    def _look(self, seconds: float) -> None:
+        """Measure what needs two moments: encoder speed and audience."""
+        now = time.monotonic()
+        reached = {session: (now, session.slowest_dts) for session in self._ingest.sessions}
+        self._speeds = {
+            session.label: round((dts - self._reported[session][1]) / 1000 / (at - self._reported[session][0]), 3)
+            for session, (at, dts) in reached.items()
+            if dts >= 0 and session in self._reported and self._reported[session][1] >= 0
+        }
+        self._reported = reached
+        self._viewers = {
+            playback_id: audience.count(
+                seconds, part_seconds=self._settings.part_seconds, segment_seconds=self._settings.segment_seconds
+            )
+            for playback_id, audience in self._delivery.audience.items()
+        }
+        for gone in self._delivery.audience.keys() - self._ingest.streams.keys():
+            del self._delivery.audience[gone]
+
+    def _summary(self, session: Session) -> dict[str, Any]:
+        return {
+            "stream": session.label,
+            "session": session.name,
+            "ingest_kbps": round(session.meter.video_kbps),
+            "frame_rate": round(usual_rate(session.meter.frame_rate), 2),
+            "renditions": [rendition.name for rendition in session.renditions],
+            "top": "encoded" if session.encoding_all else "copied",
+            "encoder_speed": self._speeds.get(session.label),
+            "time_to_first_segment": session.first_segment_seconds,
+        }
+
+    def status(self) -> dict[str, Any]:
+        """For people and tests on this machine; never public."""
+        return {
+            "draining": self._ingest.draining,
+            "capacity": self._settings.max_streams,
+            "used": self._admission.used,
+            "streams": [
+                self._summary(session)
+                | {
+                    "viewers": self._viewers.get(session.stream.playback_id, 0),
+                    "encoder_pid": session.encoder_pid,
+                    "idle_seconds": round(session.idle_seconds, 2),
+                    "lag_ms": session.lag_ms,
+                }
+                for session in self._ingest.sessions
+            ],
+        }
+
+
+async def _reap() -> None:
+    """As process 1, bury orphans (an FFmpeg's or a shell's children whose parent is gone)."""
+    suspect = 0
+    while os.getpid() == 1:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        suspect = bury(suspect)
+
+
+def bury(suspect: int) -> int:
+    """Bury this dead child if it is still unburied; the next suspect, or 0.
+
+    Our own children are waited for by those who started them, within milliseconds: who is dead at two looks in a row
+    is nobody's.
+    """
+    try:
+        dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    if dead is None:
+        return 0
+    if dead.si_pid == suspect:
+        os.waitpid(suspect, os.WNOHANG)
+        return 0
+    return dead.si_pid

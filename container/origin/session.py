@@ -1,0 +1,403 @@
+"""One publisher's broadcast from first packet to last: what is copied, what is encoded, and when that changes."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from origin import flv, ladder, rtmp
+from origin.admission import Admission
+from origin.codecs import Picture, UnreadableConfigError, picture, sound
+from origin.encoder import KeyFrames
+from origin.media import AudioConfig, AudioPacket, Media, Metadata, Unsupported, VideoConfig, VideoPacket
+from origin.metrics import Metrics
+from origin.packager import Rendition
+from origin.program import Events, Program
+from origin.settings import Settings
+from origin.source import Clock, GopCache, Memory, Meter, is_random_access
+from origin.stream import Stream
+from origin.timeline import Generation, Soundtrack
+
+_LOG = logging.getLogger(__name__)
+
+_CACHE_BYTES = 16 << 20
+_WAIT_FOR_SOUND_MS = 500
+_FIRST_MEDIA_SECONDS = 10
+_BIT_RATE_SPAN_MS = 6000
+_FORGIVEN_AFTER_MS = 30_000
+_KEY_FRAME_ADVICE = "set the key frame interval to 2 s in the streaming software (OBS: Settings, Output, Streaming)"
+
+
+class UnsupportedSourceError(Exception):
+    """What arrives cannot be shown; the text says what and what to send instead."""
+
+
+class TooBusyError(Exception):
+    """The broadcast turned out to cost more than this task has left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all sessions of a task share."""
+
+    settings: Settings
+    metrics: Metrics
+    admission: Admission
+    memory: Memory
+
+
+class Session:
+    """Reads one publisher's stream and keeps the renditions coming until the publisher is gone."""
+
+    def __init__(
+        self, name: str, key: str, stream: Stream, player: rtmp.Player, around: Surroundings, *, client: str
+    ) -> None:
+        self.name = name
+        self.stream = stream
+        self.client = client  # nginx's number for the publisher's connection
+        self.key = key
+        self.meter = Meter()
+        self.first_segment_seconds: float | None = None
+        self._player = player
+        self._around = around
+        self._began = time.monotonic()
+        self._clock = Clock()
+        self._cache = GopCache(_CACHE_BYTES)
+        self._video_config: VideoConfig | None = None
+        self._soundtrack: Soundtrack | None = None
+        self._sound_announced: bool | None = None
+        self._held: list[VideoPacket] = []
+        self._program: Program | None = None
+        self._generations = 0
+        self._due: str | None = "start"  # why the next key frame begins a new generation
+        self._jumps = 0
+        self._wall_offset: float | None = None
+        self._misfit: str | None = None  # what is wrong with the picture itself, whatever was seen of it over time
+        self._newest_pts = -1
+        self._anchor_step = 0
+        self._last_key_pts = 0
+        self._last_dts = -1
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopping = asyncio.Event()
+
+    # --- what others may ask and tell ---
+
+    @property
+    def label(self) -> str:
+        return self.stream.label
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long no media has arrived."""
+        return time.monotonic() - self.meter.last_arrival
+
+    @property
+    def renditions(self) -> list[Rendition]:
+        return self._program.renditions if self._program else []
+
+    @property
+    def slowest_dts(self) -> int:
+        """How far the slowest rendition got, ms."""
+        return min((rendition.newest_dts for rendition in self.renditions), default=-1)
+
+    @property
+    def lag_ms(self) -> int:
+        """How far the slowest rendition is behind the source."""
+        return self._last_dts - self.slowest_dts if self.slowest_dts >= 0 else 0
+
+    @property
+    def encoding_all(self) -> bool:
+        return self._program is not None and not self._program.copied
+
+    @property
+    def encoder_pid(self) -> int | None:
+        return self._program.encoder.pid if self._program and self._program.encoder else None
+
+    def stop(self) -> None:
+        """The publisher is gone, or has to go."""
+        self._stopping.set()
+
+    # --- the life of a session ---
+
+    async def run(self) -> None:
+        """Return when the publisher is gone; UnsupportedSourceError or TooBusyError if it has to be sent away."""
+        async with self.stream.writing:
+            self.stream.live = True
+            try:
+                await self._broadcast()
+            finally:
+                self.stream.live = False
+
+    async def _broadcast(self) -> None:
+        reading = asyncio.create_task(self._read())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            ends: set[asyncio.Future[Any]] = {reading, stopping, self._failure}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
+        finally:
+            reading.cancel()
+            stopping.cancel()
+            self._player.close()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await reading
+            await self._finish()
+
+    async def _finish(self) -> None:
+        if self._program:
+            await self._program.finish()
+        self.stream.finish_session()
+
+    async def _read(self) -> None:
+        async for media in self._media():
+            match media:
+                case VideoPacket():
+                    self._video(media)
+                case AudioPacket():
+                    self._audio(media)
+                case VideoConfig():
+                    self._configure_video(media)
+                case AudioConfig():
+                    self._configure_audio(media)
+                case Metadata():
+                    self._sound_announced = bool(media.values.get("audiocodecid"))
+                case Unsupported():
+                    raise UnsupportedSourceError(media.what)
+
+    async def _media(self) -> AsyncIterator[Media]:
+        messages = self._player.play()
+        while True:
+            try:
+                # Only the first packet has a limit: after that, nginx drops publishers that fall silent.
+                async with asyncio.timeout(None if self._last_dts >= 0 else _FIRST_MEDIA_SECONDS):
+                    message = await anext(messages, None)
+            except TimeoutError:
+                raise UnsupportedSourceError("no H.264 picture within 10 s of publishing") from None
+            if message is None:
+                return
+            self.meter.last_arrival = time.monotonic()
+            media = self._parse(message)
+            if media:
+                yield media
+
+    def _parse(self, message: rtmp.Message) -> Media | None:
+        if message.kind == rtmp.VIDEO:
+            return flv.parse_video(message.body, self._clock.read(message.timestamp))
+        if message.kind == rtmp.AUDIO:
+            return flv.parse_audio(message.body, self._clock.read(message.timestamp))
+        values = [value for value in rtmp.amf_decode(message.body) if isinstance(value, dict)]
+        return Metadata(values[0]) if values else None
+
+    # --- configurations ---
+
+    def _configure_video(self, config: VideoConfig) -> None:
+        if config != self._video_config:
+            try:
+                picture(config)
+            except UnreadableConfigError as error:
+                raise UnsupportedSourceError(f"H.264 configuration: {error}") from None
+            if self._video_config:
+                self._due = "the picture's format changed"
+            self._video_config = config
+
+    def _configure_audio(self, config: AudioConfig) -> None:
+        if self._soundtrack and self._soundtrack.config == config:
+            return
+        try:
+            self._soundtrack = Soundtrack(config, sound(config))
+        except UnreadableConfigError as error:
+            raise UnsupportedSourceError(f"AAC configuration: {error}") from None
+        self._due = self._due or "the sound's format changed"
+
+    # --- packets ---
+
+    def _audio(self, packet: AudioPacket) -> None:
+        if self._soundtrack:
+            self._soundtrack.add(packet, asyncio.get_running_loop().time())
+            for rendition in self.renditions:
+                rendition.flush()
+
+    def _video(self, packet: VideoPacket) -> None:
+        if self._video_config is None or packet.dts <= self._last_dts:
+            return
+        key = is_random_access(packet, self._video_config)
+        packet = VideoPacket(packet.dts, packet.cts, key, packet.data)
+        self._last_dts = packet.dts
+        if self._program is None and self._hold(packet):
+            return
+        for each in [*self._held, packet]:
+            self._forward(each)
+        self._held.clear()
+
+    def _hold(self, packet: VideoPacket) -> bool:
+        """Whether to wait a little for the sound's configuration, so that the broadcast does not begin mute."""
+        if not self._held and not packet.key:
+            return True
+        if self._soundtrack or self._sound_announced is False:
+            return False
+        if packet.dts - (self._held[0] if self._held else packet).dts < _WAIT_FOR_SOUND_MS:
+            self._held.append(packet)
+            return True
+        return False
+
+    def _forward(self, packet: VideoPacket) -> None:
+        self.meter.picture(packet)
+        if self._clock.jumps != self._jumps:
+            self._jumps = self._clock.jumps
+            self._wall_offset = None
+            self._due = self._due or "the source's clock jumped"
+        if packet.key and self._due:
+            self._begin(packet)
+        program = self._program
+        assert program
+        anchor = packet.pts > self._newest_pts
+        if anchor and program.copied and (reason := self._why_not_copy(program, packet)):
+            self._change_over(reason)
+            program = self._program
+            assert program
+        self._measure(packet, program)
+        program.feed(packet)
+        self._cache.add(packet)
+        self._cache.trim(program.resume_point if program.encoded else packet.pts)
+        self._note_first_segment()
+
+    def _measure(self, packet: VideoPacket, program: Program) -> None:
+        if packet.key:
+            if self._last_key_pts:
+                gop = packet.pts - self._last_key_pts
+                program.generation.longest_gop_ms = max(program.generation.longest_gop_ms, gop)
+            self._last_key_pts = packet.pts
+        if packet.pts > self._newest_pts:
+            if self._newest_pts >= 0:
+                self._anchor_step = max(packet.pts - self._newest_pts, self._anchor_step * 9 // 10)
+            self._newest_pts = packet.pts
+        if (
+            not program.copied
+            and self._misfit is None
+            and packet.dts - program.generation.start_pts > _FORGIVEN_AFTER_MS
+            and program.generation.longest_gop_ms <= self.stream.timeline.latest_ms
+            and self.meter.video_kbps <= ladder.limit_kbps(self._around.settings.ladder)
+        ):
+            self._around.memory.forget(self.key)
+
+    def _why_not_copy(self, program: Program, packet: VideoPacket) -> str | None:
+        """Why the source can be passed on no longer, if so; asked at pictures where it can be cut."""
+        elapsed = packet.pts - program.copied[0].position
+        if not packet.key and elapsed + max(self._anchor_step, 1) > self.stream.timeline.latest_ms:
+            return f"no key frame for {(packet.pts - self._last_key_pts) / 1000:.1f} s; {_KEY_FRAME_ADVICE}"
+        limit = ladder.limit_kbps(self._around.settings.ladder)
+        kbps = self.meter.video_kbps
+        if kbps > (limit if self.meter.span_ms >= _BIT_RATE_SPAN_MS else 2 * limit) and self.meter.span_ms > 1000:
+            return f"{kbps:.0f} kbit/s is above the limit of {limit:.0f} kbit/s for passing the picture on as it is"
+        return None
+
+    # --- programs ---
+
+    def _begin(self, packet: VideoPacket) -> None:
+        """A new generation from this key frame on."""
+        settings = self._around.settings
+        source = self._picture()
+        self._misfit = misfit = ladder.misfit(source, settings.ladder)
+        remembered = self._around.memory.recall(self.key)
+        plans = ladder.plan(source, settings.ladder, copy=not (misfit or remembered or self.encoding_all))
+        self._pay(plans)
+        copying = any(plan.copied for plan in plans)
+        _LOG.info(
+            "broadcast goes on in a new form" if self._program else "broadcast begins",
+            extra={
+                "stream": self.label,
+                "cause": self._due,
+                "source": f"{source.width}x{source.height}",
+                "sound": self._soundtrack.sound.codec_name if self._soundtrack else None,
+                "renditions": [plan.name for plan in plans],
+                "top": "copied" if copying else "encoded",
+                "why_encoded": None if copying else misfit or remembered,
+            },
+        )
+        self._due = None
+        if self._program:
+            self._program.retire()
+        self._cache.clear()
+        keys = KeyFrames() if copying else KeyFrames(every_seconds=settings.segment_seconds)
+        self._start(plans, self._generation(packet.pts, every_key=not copying), keys)
+
+    def _change_over(self, reason: str) -> None:
+        """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
+        settings = self._around.settings
+        start = self._newest_pts + 1
+        _LOG.warning(
+            "source does not fit, top rendition is encoded from now on: %s",
+            reason,
+            extra={"stream": self.label, "key": self.key},
+        )
+        self._around.memory.remember(self.key, reason)
+        plans = ladder.plan(self._picture(), settings.ladder, copy=False)
+        self._pay(plans)
+        if self._program:
+            self._program.retire(sound_until=start)
+        keys = KeyFrames(start_ms=start, every_seconds=settings.segment_seconds)
+        self._start(plans, self._generation(start, every_key=True), keys)
+
+    def _pay(self, plans: Sequence[ladder.RenditionPlan]) -> None:
+        if not self._around.admission.admit(self, ladder.cost(plans)):
+            self._around.memory.remember(self.key, "it cost more than the task had left")
+            raise TooBusyError
+
+    def _picture(self) -> Picture:
+        assert self._video_config
+        return picture(self._video_config)
+
+    def _generation(self, start: int, *, every_key: bool) -> Generation:
+        self._generations += 1
+        if self._wall_offset is None:
+            self._wall_offset = time.time() - start / 1000
+        return Generation(
+            session=self.name,
+            number=self._generations,
+            start_pts=start,
+            wall_offset=self._wall_offset,
+            soundtrack=self._soundtrack,
+            every_key=every_key,
+        )
+
+    def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> None:
+        assert self._video_config
+        self.stream.sound = self._soundtrack.sound if self._soundtrack else None
+        before = self._program
+        self._program = Program(
+            self.stream,
+            generation,
+            plans,
+            self._video_config,
+            self._cache,
+            segment_seconds=self._around.settings.segment_seconds,
+            events=Events(
+                advanced=self._note_first_segment, crashed=self._note_crash, lost=self._lost, failed=self._fail
+            ),
+        )
+        self._program.start(keys, after=before)
+
+    def _note_first_segment(self) -> None:
+        """Once, when every rendition has a whole segment of this session."""
+        if self.first_segment_seconds is not None or not all(
+            any(segment.complete and segment.boundary.generation.session == self.name for segment in each.segments)
+            for each in self.renditions
+        ):
+            return
+        self.first_segment_seconds = seconds = round(time.monotonic() - self._began, 3)
+        self._around.metrics.emit({"TimeToFirstSegment": (seconds, "Seconds")}, properties={"stream": self.label})
+
+    def _note_crash(self) -> None:
+        self._around.metrics.emit({"EncoderFailures": (1, "Count")}, properties={"stream": self.label})
+
+    def _lost(self, reason: str) -> None:
+        self._due = self._due or reason
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)

@@ -1,0 +1,101 @@
+"""Settings: environment variables in, one frozen object out. Nothing else in this package reads the environment."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ConfigurationError(ValueError):
+    """A setting that the operator has to change; its text says which one and how."""
+
+
+class Rung(BaseModel):
+    """One step of the ladder. The height is that of the short side, so that portrait pictures fit as well."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]{1,16}$")
+    height: int = Field(ge=144, le=2160)
+    video_kbps: int = Field(ge=100, le=20_000)
+    audio_kbps: int = Field(default=128, ge=32, le=512)
+
+
+DEFAULT_LADDER = (
+    Rung(name="720p", height=720, video_kbps=2500),
+    Rung(name="480p", height=480, video_kbps=1200),
+    Rung(name="360p", height=360, video_kbps=700),
+)
+
+
+class Settings(BaseSettings):
+    """Every name is an environment variable in capitals: the contract with the task definition and with compose."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    environment: str = "local"
+    backend_url: str
+    backend_token: SecretStr | None = None
+    leases_table: str | None = None
+    max_streams: int = Field(default=4, ge=1)  # in copied broadcasts; an encoded one costs two
+    ladder: tuple[Rung, ...] = DEFAULT_LADDER
+    segment_seconds: float = Field(default=2.0, ge=1.0, le=10.0)
+    part_seconds: float = Field(default=0.35, ge=0.2, le=1.0)
+    playlist_segments: int = Field(default=8, ge=4, le=60)
+    cluster_name: str = "local"
+    service_name: str = "origin"
+    metrics_namespace: str = "LiveCommerce"
+    stop_timeout_seconds: float = Field(default=120, ge=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    # A broadcast that has been gone for this long has ended; its playlists stay for a while after that.
+    end_after_seconds: float = Field(default=60, ge=1)
+    forget_after_seconds: float = Field(default=300, ge=1)
+
+    http_host: str = "0.0.0.0"  # noqa: S104 # the load balancer comes in here
+    http_port: Port = 8080
+    rtmp_host: str = "0.0.0.0"  # noqa: S104 # publishers come in here
+    rtmp_port: Port = 1935
+    hooks_port: Port = 8090  # loopback: nginx asks origin here; status for people on this machine
+    control_port: Port = 8091  # loopback: nginx's control and stat
+    runtime_dir: Path = Path("/tmp/origin")  # noqa: S108 # a mount of its own where the root file system is read-only
+
+    @field_validator("backend_url")
+    @classmethod
+    def _backend_url_is_http(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"must be an http:// or https:// URL, got {value!r}")
+        return value.rstrip("/")
+
+    @field_validator("ladder")
+    @classmethod
+    def _ladder_from_the_top(cls, value: tuple[Rung, ...]) -> tuple[Rung, ...]:
+        if not value:
+            raise ValueError("needs at least one rendition")
+        if len({rung.name for rung in value}) < len(value) or len({rung.height for rung in value}) < len(value):
+            raise ValueError("names and heights must differ from each other")
+        return tuple(sorted(value, key=lambda rung: -rung.height))
+
+    @model_validator(mode="after")
+    def _parts_fit_segments(self) -> Self:
+        if self.part_seconds * 2 > self.segment_seconds:
+            raise ValueError(
+                f"part_seconds must be at most half of segment_seconds ({self.segment_seconds}), "
+                f"got {self.part_seconds}"
+            )
+        return self
+
+
+def load() -> Settings:
+    """Settings from the environment; a mistake becomes one ConfigurationError that names each wrong variable."""
+    try:
+        return Settings()  # type: ignore[call-arg] # pydantic-settings fills it from the environment
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc']).upper() or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigurationError("; ".join(problems)) from None

@@ -1,0 +1,1 @@
+"""What people run around the stacks: one small command line, `python -m ops`."""

@@ -1,0 +1,15 @@
+"""How a command ends when it cannot go on: a text for the operator, and an exit status."""
+
+from __future__ import annotations
+
+
+class FailedError(Exception):
+    """Work was begun and did not succeed, or the operator said no."""
+
+    status = 1
+
+
+class NotReadyError(FailedError):
+    """Something is missing or wrong, and nothing was begun."""
+
+    status = 2

@@ -1,0 +1,207 @@
+"""Our own rules, where checkov is blind on Terraform JSON.
+
+It does not read container definitions and policies inside strings, nor the protocol of single security group rules; and
+it has no rule for what is particular to live streaming.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from policy.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from policy.findings import Json, StackDocument
+
+RTMP_PORT = 1935
+CLOUDFRONT_PREFIX_LIST = "com.amazonaws.global.cloudfront.origin-facing"
+FARGATE_STOP_TIMEOUT_SECONDS = 120
+DEFAULT_STOP_TIMEOUT_SECONDS = 30  # of ECS, when the definition names none
+
+
+def check_rules(stacks: Sequence[StackDocument]) -> list[Finding]:
+    """Apply every rule to every stack."""
+    return [
+        Finding(check=name, stack=stack.name, address=address, message=message)
+        for stack in stacks
+        for name, rule in RULES.items()
+        for address, message in rule(stack)
+    ]
+
+
+def _containers(stack: StackDocument) -> Iterator[tuple[str, Json]]:
+    for address, task in stack.resources("aws_ecs_task_definition").items():
+        for container in json.loads(task["container_definitions"]):
+            yield address, container
+
+
+def container_not_privileged(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, container in _containers(stack):
+        if container.get("privileged"):
+            yield address, f"container {container['name']} is privileged"
+
+
+def container_read_only_root(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, container in _containers(stack):
+        if container.get("readonlyRootFilesystem") is not True:
+            yield address, f"container {container['name']} can write to its root file system"
+
+
+def container_user(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, container in _containers(stack):
+        user = str(container.get("user", ""))
+        if user.partition(":")[0] in ("", "0", "root"):
+            yield address, f"container {container['name']} runs as root (user {user!r})"
+
+
+def container_capabilities(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, container in _containers(stack):
+        capabilities = container.get("linuxParameters", {}).get("capabilities", {})
+        if capabilities.get("drop") != ["ALL"] or capabilities.get("add"):
+            yield address, f"container {container['name']} keeps Linux capabilities"
+
+
+def image_pinned(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, container in _containers(stack):
+        name = str(container["image"]).rpartition("/")[2]
+        if "@sha256:" not in name and name.partition(":")[2] in ("", "latest"):
+            yield address, f"image {container['image']} has no tag, or the tag latest"
+
+
+def stop_timeout(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, container in _containers(stack):
+        seconds = container.get("stopTimeout", DEFAULT_STOP_TIMEOUT_SECONDS)
+        if seconds > FARGATE_STOP_TIMEOUT_SECONDS:
+            yield address, f"stopTimeout {seconds} s is above Fargate's {FARGATE_STOP_TIMEOUT_SECONDS} s"
+
+
+def deregistration_delay(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    longest = max(
+        (container.get("stopTimeout", DEFAULT_STOP_TIMEOUT_SECONDS) for _, container in _containers(stack)), default=0
+    )
+    for address, group in stack.resources("aws_lb_target_group").items():
+        seconds = int(group.get("deregistration_delay", 300))
+        if seconds < longest:
+            yield address, f"deregistration delay {seconds} s is below the container's stopTimeout of {longest} s"
+
+
+def policy_readable(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    """A policy as a JSON string is out of checkov's sight: it must come from an aws_iam_policy_document."""
+    for type_, named in stack.document.get("resource", {}).items():
+        if type_ == "aws_ecr_lifecycle_policy":  # rules about ages of images, no access policy
+            continue
+        for name, arguments in named.items():
+            for key in ("policy", "assume_role_policy"):
+                text = arguments.get(key)
+                if text is not None and not re.fullmatch(r"\$\{data\.aws_iam_policy_document\.[^}]+\}", str(text)):
+                    yield f"{type_}.{name}", f"{key} is no reference to an aws_iam_policy_document"
+
+
+def no_inline_rules(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, group in stack.resources("aws_security_group").items():
+        if group.get("ingress") or group.get("egress"):
+            yield address, "has inline rules; single rules with descriptions are what is reviewed"
+
+
+def egress_protocol(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, rule in stack.resources("aws_vpc_security_group_egress_rule").items():
+        if str(rule.get("ip_protocol")) in ("-1", "all"):
+            yield address, "lets every protocol and port out"
+
+
+def rtmp_only_on_ingest_balancer(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    """Only a network load balancer's group may take RTMP from addresses; tasks take it from that group."""
+    open_groups = _groups_of_balancers(stack, "network")
+    for address, rule in stack.resources("aws_vpc_security_group_ingress_rule").items():
+        from_addresses = any(rule.get(key) for key in ("cidr_ipv4", "cidr_ipv6", "prefix_list_id"))
+        if from_addresses and _covers(rule, RTMP_PORT) and _reference(rule["security_group_id"]) not in open_groups:
+            yield address, f"opens {RTMP_PORT} to addresses on something other than the network load balancer"
+
+
+def playback_only_from_cloudfront(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, balancer in _balancers(stack, "application").items():
+        if balancer.get("internal") is not True:
+            yield address, "is not internal: viewers could go round CloudFront"
+    groups = _groups_of_balancers(stack, "application")
+    cloudfront = {
+        address
+        for address, prefix_list in stack.data_sources("aws_ec2_managed_prefix_list").items()
+        if prefix_list.get("name") == CLOUDFRONT_PREFIX_LIST
+    }
+    for address, rule in stack.resources("aws_vpc_security_group_ingress_rule").items():
+        if _reference(rule["security_group_id"]) not in groups:
+            continue
+        if _reference(rule.get("prefix_list_id", "")) not in cloudfront:
+            yield address, "lets something other than CloudFront reach the playback load balancer"
+
+
+def alarm_has_action(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, alarm in stack.resources("aws_cloudwatch_metric_alarm").items():
+        if not alarm.get("alarm_actions") or alarm.get("actions_enabled") is False:
+            yield address, "tells nobody: it has no action"
+
+
+def alarm_treats_missing_data(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    for address, alarm in stack.resources("aws_cloudwatch_metric_alarm").items():
+        if alarm.get("treat_missing_data") not in ("breaching", "notBreaching", "ignore"):
+            yield address, "does not say what silence means (treat_missing_data)"
+
+
+def alarm_on_dashboard(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    bodies = " ".join(
+        str(dashboard["dashboard_body"]) for dashboard in stack.resources("aws_cloudwatch_dashboard").values()
+    )
+    for address in stack.resources("aws_cloudwatch_metric_alarm"):
+        if f"${{{address}.arn}}" not in bodies:
+            yield address, "is on no dashboard"
+
+
+def _balancers(stack: StackDocument, type_: str) -> dict[str, Json]:
+    return {
+        address: balancer
+        for address, balancer in stack.resources("aws_lb").items()
+        if balancer.get("load_balancer_type", "application") == type_
+    }
+
+
+def _groups_of_balancers(stack: StackDocument, type_: str) -> set[str]:
+    return {
+        _reference(group)
+        for balancer in _balancers(stack, type_).values()
+        for group in balancer.get("security_groups", [])
+    }
+
+
+def _reference(expression: str) -> str:
+    """`${aws_security_group.Task.id}` refers to `aws_security_group.Task`."""
+    match = re.fullmatch(r"\$\{(.+)\.[^.]+\}", expression)
+    return match[1] if match else expression
+
+
+def _covers(rule: Json, port: int) -> bool:
+    if str(rule.get("ip_protocol")) in ("-1", "all"):
+        return True
+    return int(rule.get("from_port", 0)) <= port <= int(rule.get("to_port", 65535))
+
+
+RULES: dict[str, Callable[[StackDocument], Iterator[tuple[str, str]]]] = {
+    "container-not-privileged": container_not_privileged,
+    "container-read-only-root": container_read_only_root,
+    "container-user": container_user,
+    "container-capabilities": container_capabilities,
+    "image-pinned": image_pinned,
+    "stop-timeout": stop_timeout,
+    "deregistration-delay": deregistration_delay,
+    "policy-readable": policy_readable,
+    "no-inline-rules": no_inline_rules,
+    "egress-protocol": egress_protocol,
+    "rtmp-only-on-ingest-balancer": rtmp_only_on_ingest_balancer,
+    "playback-only-from-cloudfront": playback_only_from_cloudfront,
+    "alarm-has-action": alarm_has_action,
+    "alarm-treats-missing-data": alarm_treats_missing_data,
+    "alarm-on-dashboard": alarm_on_dashboard,
+}

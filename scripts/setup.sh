@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Bring the locked Python environment (.venv) up to date: scripts/setup.sh synth|all
+# "synth" is the little that synthesis needs; "all" adds what the checks, the tests and the origin need.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+PIPENV_VERSION=2026.10.3
+case "${1:-}" in
+  synth) categories="packages" ;;
+  all) categories="packages dev-packages origin" ;;
+  *) echo "usage: scripts/setup.sh synth|all" >&2; exit 2 ;;
+esac
+
+python=$(command -v python3.11 || command -v python3 || true)
+if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+  echo "setup: Python 3.11 is needed (Debian 12: apt-get install python3), found ${python:-none}" >&2
+  exit 2
+fi
+
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+  echo "setup: installing python3-venv ..."
+  scripts/apt-install.sh python3-venv
+fi
+
+if [ "$(.venv-pipenv/bin/pipenv --version 2>/dev/null)" != "pipenv, version $PIPENV_VERSION" ]; then
+  echo "setup: installing pipenv $PIPENV_VERSION ..."
+  rm -rf .venv-pipenv
+  "$python" -m venv .venv-pipenv
+  .venv-pipenv/bin/python -m pip install --quiet --disable-pip-version-check "pipenv==$PIPENV_VERSION"
+fi
+
+echo "setup: installing the locked environment ($1; a minute or two the first time) ..."
+export PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 PIPENV_NOSPIN=1 PIPENV_VERBOSITY=-1 PIPENV_YES=1
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! .venv-pipenv/bin/pipenv sync --python "$python" --categories "$categories" >"$log" 2>&1; then
+  cat "$log" >&2
+  echo "setup: pipenv sync failed (its output is above)" >&2
+  exit 1
+fi

@@ -1,0 +1,56 @@
+"""What must exist before the streaming stack: a place for state, a place for images, a role for deploys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cdktf import TerraformOutput
+
+from constructs_lib.deploy_role import DeployRole, DeployRoleProps
+from constructs_lib.image_repository import ImageRepository, ImageRepositoryProps
+from constructs_lib.state_bucket import StateBucket, StateBucketProps
+from stacks.environment_stack import EnvironmentStack
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from config.environment import EnvironmentConfig
+
+
+class BootstrapStack(EnvironmentStack):
+    """State bucket, key, image repository and, on request, the deploy role of one environment."""
+
+    def __init__(self, scope: Construct, config: EnvironmentConfig) -> None:
+        super().__init__(scope, config.bootstrap_stack_name, config)
+        state = StateBucket(
+            self,
+            "State",
+            StateBucketProps(
+                bucket_name=config.state_bucket_name,
+                key_alias=config.state_key_alias,
+                account=config.aws.account,
+                region=config.aws.region,
+                prevent_destroy=config.protection.deletion_protection,
+            ),
+        )
+        images = ImageRepository(
+            self,
+            "Images",
+            ImageRepositoryProps(name=config.repository_name, encryption_key=state.encryption.key),
+        )
+        TerraformOutput(self, "StateBucket", value=state.bucket.bucket, static_id=True)
+        TerraformOutput(self, "RepositoryURL", value=images.repository.repository_url, static_id=True)
+        if config.deploy is not None:
+            role = DeployRole(
+                self,
+                "Deploy",
+                DeployRoleProps(
+                    name=f"live-commerce-deploy-{config.name}",
+                    account=config.aws.account,
+                    environment=config.name,
+                    github_repository=config.deploy.github_repository,
+                    create_oidc_provider=config.deploy.create_oidc_provider,
+                    role_names=config.role_names,
+                ),
+            )
+            TerraformOutput(self, "DeployRoleArn", value=role.role.arn, static_id=True)

@@ -1,0 +1,169 @@
+"""Metrics, dashboard, alarms and where alarms go."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from constructs_lib.metrics import OriginMetrics
+
+if TYPE_CHECKING:
+    from tests.template import Json, Template
+
+ALARMS = {
+    "NoHealthyIngestTarget",
+    "NoHealthyPlaybackTarget",
+    "TasksBelowMinimum",
+    "CpuHigh",
+    "PlaybackServerErrors",
+    "PublishRejectedForCapacity",
+    "EncoderBelowRealTime",
+    "ViewerServerErrors",
+}
+
+
+def alarms(template: Template) -> dict[str, Json]:
+    return {id_.split("_")[1]: alarm for id_, alarm in template.resources("aws_cloudwatch_metric_alarm").items()}
+
+
+def dashboard(template: Template) -> list[Json]:
+    body = json.loads(template.one("aws_cloudwatch_dashboard")["dashboard_body"])
+    return list(body["widgets"])
+
+
+def test_the_alarms_of_an_environment(dev: Template) -> None:
+    """A snapshot of which there are: adding or losing one is a decision."""
+    assert alarms(dev).keys() == ALARMS
+
+
+def test_every_alarm_tells_somebody_when_it_starts_and_when_it_ends(dev: Template) -> None:
+    """In the topic of its own region: an alarm cannot reach another region's."""
+    for name, alarm in alarms(dev).items():
+        topic = "ViewerAlarmTopic" if alarm.get("region") == "us-east-1" else "AlarmTopic"
+        arn = dev.reference("aws_sns_topic", f"{topic}_", "arn")
+        assert (alarm["alarm_actions"], alarm["ok_actions"]) == ([arn], [arn]), name
+    assert alarms(dev)["ViewerServerErrors"]["region"] == "us-east-1"
+
+
+def test_silence_is_an_alarm_where_silence_is_the_fault(dev: Template) -> None:
+    """No data about healthy targets or tasks means there are none; no data about rejections means no rejections."""
+    breaching = {name for name, alarm in alarms(dev).items() if alarm["treat_missing_data"] == "breaching"}
+
+    assert breaching == {"NoHealthyIngestTarget", "NoHealthyPlaybackTarget", "TasksBelowMinimum"}
+
+
+def test_the_minimum_of_tasks_is_the_environments(dev: Template, prod: Template) -> None:
+    """One in dev, two in prod."""
+    assert alarms(dev)["TasksBelowMinimum"]["threshold"] == 1
+    assert alarms(prod)["TasksBelowMinimum"]["threshold"] == 2
+
+
+def test_server_errors_count_as_a_share_of_requests(dev: Template) -> None:
+    """One 5xx among ten requests and one among a million are not the same."""
+    queries = {query["id"]: query for query in alarms(dev)["PlaybackServerErrors"]["metric_query"]}
+
+    assert queries.keys() == {"result", "requests", "target", "balancer"}
+    assert [id_ for id_, query in queries.items() if query["return_data"]] == ["result"]
+    assert "/ requests" in queries["result"]["expression"]
+
+
+def test_rejections_for_capacity_are_one_reason_among_others(dev: Template) -> None:
+    """A wrong key wakes nobody up."""
+    alarm = alarms(dev)["PublishRejectedForCapacity"]
+
+    assert (alarm["namespace"], alarm["metric_name"]) == ("LiveCommerce", "RejectedPublish")
+    assert alarm["dimensions"]["Reason"] == "capacity"
+
+
+@pytest.mark.parametrize("prefix", ["Encryption", "ViewerEncryption"])
+def test_alarms_may_use_the_key_of_their_topic(dev: Template, prefix: str) -> None:
+    """Without that statement everything deploys and no mail ever arrives."""
+    statement = dev.statements(f"{prefix}_Policy")["AlarmsUseKey"]
+
+    assert statement["principals"] == [{"identifiers": ["cloudwatch.amazonaws.com"], "type": "Service"}]
+    assert statement["actions"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+
+
+def test_a_mail_address_subscribes_to_both_topics(dev: Template, everything: Template) -> None:
+    """Nobody is subscribed where no address is set."""
+    assert "aws_sns_topic_subscription" not in dev.document["resource"]
+    subscriptions = everything.resources("aws_sns_topic_subscription").values()
+    assert [(one["protocol"], one["endpoint"]) for one in subscriptions] == [("email", "oncall@example.com")] * 2
+
+
+def test_the_dashboard_shows_what_the_issue_asks_for(dev: Template) -> None:
+    """Every metric by its name."""
+    shown = {
+        entry[1]
+        for widget in dashboard(dev)
+        for entry in widget["properties"].get("metrics", [])
+        if isinstance(entry[0], str)
+    }
+
+    assert shown >= {
+        "CPUUtilization",
+        "MemoryUtilization",
+        "RunningTaskCount",
+        "ActiveStreams",
+        "RejectedPublish",
+        "EncoderSpeed",
+        "ActiveFlowCount",
+        "TCP_Client_Reset_Count",
+        "TCP_Target_Reset_Count",
+        "RequestCount",
+        "HTTPCode_Target_5XX_Count",
+        "HTTPCode_ELB_5XX_Count",
+        "TargetResponseTime",
+        "Requests",
+        "BytesDownloaded",
+        "5xxErrorRate",
+    }
+
+
+def test_every_alarm_is_on_the_dashboard(dev: Template) -> None:
+    """Regional ones in the alarm widget, CloudFront's in the chart of its own region."""
+    listed = [arn for widget in dashboard(dev) for arn in widget["properties"].get("alarms", [])]
+    drawn = [arn for widget in dashboard(dev) for arn in widget["properties"].get("annotations", {}).get("alarms", [])]
+
+    assert len(listed) + len(drawn) == len(ALARMS)
+    assert set(listed) | set(drawn) == {
+        f"${{aws_cloudwatch_metric_alarm.{id_}.arn}}" for id_ in dev.resources("aws_cloudwatch_metric_alarm")
+    }
+
+
+def test_widgets_lie_on_the_grid_without_overlap(dev: Template) -> None:
+    """24 units wide."""
+    taken: set[tuple[int, int]] = set()
+    for widget in dashboard(dev):
+        cells = {
+            (x, y)
+            for x in range(widget["x"], widget["x"] + widget["width"])
+            for y in range(widget["y"], widget["y"] + widget["height"])
+        }
+        assert not cells & taken, widget["properties"]["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+
+
+def test_charts_ask_the_region_where_the_metric_is(dev: Template) -> None:
+    """CloudFront reports in us-east-1, the rest in the environment's region; a chart has one region."""
+    for widget in dashboard(dev):
+        if widget["type"] != "metric":
+            continue
+        namespaces = {entry[0] for entry in widget["properties"]["metrics"] if isinstance(entry[0], str)}
+        expected = "us-east-1" if namespaces == {"AWS/CloudFront"} else "ap-northeast-2"
+        assert widget["properties"]["region"] == expected, widget["properties"]["title"]
+
+
+def test_a_reason_is_one_more_dimension_of_the_same_metric() -> None:
+    """The sum over reasons stays readable without naming each."""
+    origin = OriginMetrics("cluster", "service")
+
+    assert origin.rejected_publishes().dimensions == {"ClusterName": "cluster", "ServiceName": "service"}
+    assert origin.rejected_for("capacity").dimensions == {
+        "ClusterName": "cluster",
+        "ServiceName": "service",
+        "Reason": "capacity",
+    }

@@ -1,0 +1,38 @@
+"""One backend for all tests, and one origin for all tests that do not break it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.container.support import Backend, Origin
+
+HERE = Path(__file__).parent
+QUICK = {"test_container_files.py", "test_units.py", "test_units_media.py", "test_units_packager.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever starts processes here takes seconds: it is left out of make check."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.path.name not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def backend() -> Iterator[Backend]:
+    backend = Backend()
+    yield backend
+    backend.stop()
+
+
+@pytest.fixture(scope="session")
+def origin(backend: Backend) -> Iterator[Origin]:
+    origin = Origin(backend.url, END_AFTER_SECONDS=3)
+    yield origin
+    origin.stop()
+
+
+@pytest.fixture
+def key(backend: Backend) -> tuple[str, str]:
+    """A new stream key and its playback id."""
+    return backend.new_key()

@@ -1,0 +1,103 @@
+"""A viewer in Chromium, through the real player page."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.container.browser import Player, Viewer
+from tests.container.player.conftest import page_folder
+from tests.container.support import Origin, Publisher, eventually
+
+__all__ = ["page_folder"]
+
+
+@pytest.fixture
+def viewer(origin: Origin, page_folder: Path, tmp_path: Path) -> Iterator[Viewer]:  # noqa: ARG001 - the page must be built first
+    with Player(origin.http_port) as player, Viewer(player, tmp_path) as viewer:
+        yield viewer
+
+
+def longest_freeze(viewer: Viewer, since: float = 0) -> float:
+    """Seconds between two pictures, at most."""
+    times = [at for at, _, _ in viewer.shown() if at / 1000 >= since]
+    return max(after - before for before, after in pairwise(times)) / 1000
+
+
+def test_page_opened_early_shows_the_broadcast_by_itself(viewer: Viewer, origin: Origin, key: tuple[str, str]) -> None:
+    viewer.open(key[1])
+    eventually(lambda: viewer.state == "waiting", "waiting")
+    began = time.time()
+    with Publisher(origin, key[0], "--clock"):
+        first = viewer.wait_for_picture()
+        eventually(lambda: viewer.state == "live", "live")
+        assert first - began < 15  # the bench has the figure; this is the sanity of it
+        eventually(lambda: len(viewer.shown()) > 150, "playing on")
+        latencies = sorted(latency for _, latency, _ in viewer.shown() if latency is not None)
+        assert latencies[len(latencies) // 2] < 5000
+
+
+def test_every_rendition_plays_without_a_stall(viewer: Viewer, origin: Origin, key: tuple[str, str]) -> None:
+    with Publisher(origin, key[0], "--clock", "--obs"):
+        eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+        viewer.open(key[1])
+        viewer.wait_for_picture()
+        eventually(lambda: len(viewer.shown()) > 90, "a steady start")
+        since = time.time()
+        stalls = viewer.ask("window.stalls")
+        for height in (144, 216, 288, 144):
+            viewer.page.select_option("#quality", label=f"{height}p")
+            eventually(lambda: viewer.shown()[-1][2] == height, f"{height}p on screen")  # noqa: B023 - called within this turn
+        seen = {height for at, _, height in viewer.shown() if at / 1000 > since}
+        assert seen == {144, 216, 288}
+        assert viewer.ask("window.stalls") == stalls
+        assert all(latency is not None for at, latency, _ in viewer.shown() if at / 1000 > since)
+
+
+def test_viewer_survives_a_killed_ffmpeg(viewer: Viewer, origin: Origin, key: tuple[str, str]) -> None:
+    """On a rendition that FFmpeg makes."""
+    with Publisher(origin, key[0], "--clock"):
+        eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+        viewer.open(key[1])
+        viewer.wait_for_picture()
+        viewer.page.select_option("#quality", label="144p")
+        eventually(lambda: viewer.shown()[-1][2] == 144, "144p on screen")
+        stream = origin.stream(key[1])
+        assert stream
+        killed = time.time()
+        os.kill(stream["encoder_pid"], signal.SIGKILL)
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > killed + 8, "playing on", 30)
+        assert longest_freeze(viewer, killed - 1) < 4
+        assert viewer.state == "live"
+
+
+def test_viewer_survives_the_change_to_encoding(viewer: Viewer, origin: Origin, key: tuple[str, str]) -> None:
+    """A long GOP shows itself after the broadcast began; the viewer is there from the start."""
+    viewer.open(key[1])
+    with Publisher(origin, key[0], "--clock", "--gop", "250", "--obs"):
+        first = viewer.wait_for_picture()
+        eventually(lambda: (origin.stream(key[1]) or {}).get("top") == "encoded", "the change")
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > first + 8, "playing on", 30)
+        assert longest_freeze(viewer, first + 1) < 4
+        assert viewer.state == "live"
+
+
+def test_viewer_is_back_when_the_streamer_is(viewer: Viewer, origin: Origin, key: tuple[str, str]) -> None:
+    with Publisher(origin, key[0], "--clock"):
+        eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+        viewer.open(key[1])
+        viewer.wait_for_picture()
+        eventually(lambda: len(viewer.shown()) > 60, "playing")
+    gone = time.time()
+    with Publisher(origin, key[0], "--clock"):
+
+        def fresh() -> bool:
+            at, latency, _ = viewer.shown()[-1]
+            return at / 1000 > gone + 3 and latency is not None and latency < 8000
+
+        eventually(fresh, "the second session's pictures", 40)
+        eventually(lambda: viewer.state == "live", "live")

@@ -1,0 +1,211 @@
+"""Things that die, and what the others do then."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import m3u8
+import pytest
+
+from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
+from tests.container.test_ingest import live
+
+
+@pytest.fixture
+def own(backend: Backend) -> Iterator[Origin]:
+    """An origin that may be broken."""
+    origin = Origin(backend.url)
+    yield origin
+    origin.stop()
+
+
+def children(pid: int) -> dict[int, str]:
+    """Descendants of a process with their state and name."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,comm="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 3) for line in listed.splitlines()]
+    found: dict[int, str] = {}
+    waiting = [pid]
+    while waiting:
+        parent = waiting.pop()
+        for child, owner, state, name in rows:
+            if int(owner) == parent:
+                found[int(child)] = f"{state} {name}"
+                waiting.append(int(child))
+    return found
+
+
+@pytest.mark.parametrize("options", [["--obs"], ["--gop", "250"]], ids=["copied-top", "encoded-top"])
+def test_killed_ffmpeg_is_replaced_without_losing_a_picture(
+    own: Origin, key: tuple[str, str], options: list[str]
+) -> None:
+    """Within two seconds, with a discontinuity at the next segment of every rendition."""
+    with Publisher(own, key[0], *options) as publisher:
+        eventually(lambda: own.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+        followers = [Follower(own, key[1], name) for name in NAMES]
+        eventually(lambda: all(len(f.complete) >= 2 for f in followers), "two segments")
+        victim = live(own, key[1])["encoder_pid"]
+        killed = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        successor = eventually(
+            lambda: (pid := live(own, key[1])["encoder_pid"]) and pid != victim and pid, "another FFmpeg"
+        )
+        assert time.monotonic() - killed < 2
+        before = max(followers[1].complete)
+        eventually(lambda: all(len([m for m in f.complete if m > before + 1]) >= 2 for f in followers), "going on", 30)
+        for follower in followers:
+            follower.stop()
+        assert live(own, key[1])["encoder_pid"] == successor
+        assert publisher.process.poll() is None
+    for follower in followers:
+        numbers = follower.numbers()
+        assert numbers[0] is not None
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), follower.rendition
+    starts = [f.starts() for f in followers]
+    common = set.intersection(*(set(each) for each in starts))
+    assert all(len({each[msn] for each in starts}) == 1 for msn in common)
+    breaks = [{m for m, s in f.segments.items() if s.discontinuity and m > before} for f in followers]
+    assert breaks[0] == breaks[1] == breaks[2]
+    assert len(breaks[0]) == 1
+    assert len(own.metrics("EncoderFailures")) == 1
+
+
+def test_ffmpeg_that_always_crashes_is_given_up(backend: Backend, key: tuple[str, str], tmp_path: Path) -> None:
+    """A metric, a log line, and the publisher hung up on; the origin lives."""
+    broken = tmp_path / "ffmpeg"
+    broken.write_text("#!/bin/sh\necho cannot work >&2\nexit 1\n")
+    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
+    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    try:
+        with Publisher(origin, key[0]) as publisher:
+            eventually(lambda: origin.messages("giving up"), "giving up")
+            eventually(lambda: publisher.process.poll() is not None, "the publisher to be hung up on")
+        eventually(lambda: origin.stream(key[1]) is None, "the end of the session")
+        assert len(origin.metrics("EncoderFailures")) >= 3
+        assert any("cannot work" in line["message"] for line in origin.messages("FFmpeg: "))
+        assert origin.fetch("/health").status == 200
+    finally:
+        origin.stop()
+
+
+def test_publisher_that_vanishes_leaves_whole_playlists(own: Origin, key: tuple[str, str]) -> None:
+    """All renditions end on the same segment; a player that comes now can still watch."""
+    with Publisher(own, key[0]):
+        eventually(lambda: own.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+    eventually(lambda: own.stream(key[1]) is None, "end of the session")
+    playlists = [m3u8.loads(own.fetch(f"/hls/{key[1]}/{name}/index.m3u8").text) for name in NAMES]
+    assert len({each.media_sequence + len(each.segments) for each in playlists}) == 1
+    assert len({round(sum(s.duration for s in each.segments), 1) for each in playlists}) == 1
+    assert not any(each.is_endlist for each in playlists)
+    assert not [pid for pid, name in children(own.process.pid).items() if "ffmpeg" in name]
+
+
+def test_origin_ends_when_nginx_dies(own: Origin) -> None:
+    nginx = next(pid for pid, name in children(own.process.pid).items() if "nginx" in name)
+    os.kill(nginx, signal.SIGKILL)
+    assert own.wait() == 1
+    assert own.messages("nginx ended")
+
+
+def test_dead_nginx_worker_costs_no_more_than_a_reconnect(own: Origin, key: tuple[str, str]) -> None:
+    """Nginx's master starts another; sessions end although no hook says so, and streamers come back."""
+    master = next(pid for pid, name in children(own.process.pid).items() if "nginx" in name)
+    with Publisher(own, key[0]):
+        live(own, key[1])
+        os.kill(next(iter(children(master))), signal.SIGKILL)
+        eventually(lambda: own.stream(key[1]) is None, "the end of the session")
+    with Publisher(own, key[0]):
+        live(own, key[1])
+    assert own.process.poll() is None
+
+
+def test_hanging_ffmpeg_is_replaced(own: Origin, key: tuple[str, str]) -> None:
+    """It lives and does nothing: noticed by what does not come out."""
+    with Publisher(own, key[0]) as publisher:
+        victim = eventually(lambda: live(own, key[1])["encoder_pid"], "FFmpeg")
+        os.kill(victim, signal.SIGSTOP)
+        eventually(lambda: live(own, key[1])["encoder_pid"] not in {victim, None}, "another FFmpeg", 30)
+        eventually(lambda: 0 < live(own, key[1])["lag_ms"] < 1000, "the new one to catch up", 30)
+        assert publisher.process.poll() is None
+
+
+def test_stop_waits_for_live_broadcasts_and_refuses_new_ones(
+    own: Origin, backend: Backend, key: tuple[str, str]
+) -> None:
+    """SIGTERM: who is live stays until leaving; then playlists end and the exit code is 0."""
+    with Publisher(own, key[0], "--seconds", "8") as publisher:
+        live(own, key[1])
+        own.process.send_signal(signal.SIGTERM)
+        eventually(lambda: own.messages("draining"), "draining")
+        with Publisher(own, backend.new_key()[0]) as late:
+            eventually(
+                lambda: [line for line in own.messages("publisher refused") if line["reason"] == "draining"], "refusal"
+            )
+            eventually(lambda: late.process.poll() is not None, "the late one to be hung up on")
+        assert own.fetch("/health").status == 200
+        assert own.fetch(f"/hls/{key[1]}/master.m3u8").status == 200
+        assert publisher.wait(20) == 0
+    assert own.wait() == 0
+
+
+def test_stop_limit_ends_broadcasts_with_endlist(backend: Backend, key: tuple[str, str]) -> None:
+    origin = Origin(backend.url, STOP_TIMEOUT_SECONDS=9)
+    try:
+        with Publisher(origin, key[0]) as publisher:
+            eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+            follower = Follower(origin, key[1], "480p")
+            eventually(lambda: follower.complete, "a segment")
+            origin.process.send_signal(signal.SIGTERM)
+            assert origin.wait(15) == 0
+            eventually(lambda: publisher.process.poll() is not None, "the publisher to be hung up on")
+            follower.stop()
+            assert follower.ended
+    finally:
+        origin.stop()
+
+
+def test_second_signal_stops_at_once(own: Origin, key: tuple[str, str]) -> None:
+    with Publisher(own, key[0]):
+        live(own, key[1])
+        processes = children(own.process.pid)
+        own.process.send_signal(signal.SIGTERM)
+        eventually(lambda: own.messages("draining"), "draining")
+        own.process.send_signal(signal.SIGINT)
+        assert own.wait(10) == 0
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+
+
+def test_sequence_numbers_rise_over_a_restart(backend: Backend, key: tuple[str, str]) -> None:
+    numbers = []
+    for _ in range(2):
+        origin = Origin(backend.url)
+        try:
+            with Publisher(origin, key[0]):
+                eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")  # noqa: B023 - called within this turn
+                playlist = m3u8.loads(origin.fetch(f"/hls/{key[1]}/720p/index.m3u8").text)
+                numbers.append((playlist.media_sequence, playlist.segments[0].uri))
+        finally:
+            origin.stop()
+    assert numbers[1][0] > numbers[0][0]
+    assert numbers[1][1] != numbers[0][1]
+
+
+def test_fails_when_a_setting_is_wrong() -> None:
+    """One line for the operator, no traceback, exit code 2."""
+    environment = os.environ | {"BACKEND_URL": "ftp://x", "MAX_STREAMS": "0", "PYTHONPATH": "container"}
+    done = subprocess.run(
+        [sys.executable, "-m", "origin"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "BACKEND_URL" in done.stderr
+    assert "MAX_STREAMS" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,233 @@
+"""Who may publish, through real nginx-rtmp hooks."""
+
+import socket
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, Web, eventually
+
+
+def refusals(origin: Origin, reason: str) -> list[dict[str, Any]]:
+    return [line for line in origin.messages("publisher refused") if line["reason"] == reason]
+
+
+@contextmanager
+def own_origin(backend_url: str, **settings: object) -> Iterator[Origin]:
+    origin = Origin(backend_url, **settings)
+    try:
+        yield origin
+    finally:
+        origin.stop()
+
+
+def live(origin: Origin, playback_id: str) -> dict[str, Any]:
+    """Wait until pictures of this id have arrived."""
+
+    def arriving() -> dict[str, Any] | None:
+        stream = origin.stream(playback_id)
+        return stream if stream and stream["renditions"] else None
+
+    found: dict[str, Any] = eventually(arriving, f"{playback_id} live")
+    return found
+
+
+def test_playback_id_of_the_backend_is_what_viewers_use(origin: Origin, key: tuple[str, str]) -> None:
+    """The key itself leads nowhere."""
+    with Publisher(origin, key[0]):
+        live(origin, key[1])
+        assert origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200
+        assert origin.fetch(f"/hls/{key[0]}/master.m3u8").status == 404
+
+
+def test_without_playback_id_the_key_is_the_id(origin: Origin) -> None:
+    with Publisher(origin, "test-stream-key"):
+        eventually(lambda: origin.fetch("/hls/test-stream-key/master.m3u8").status == 200, "playlist")
+    assert not any("test-stream-key" in line for line in origin.lines)
+
+
+def test_query_arguments_of_a_key_do_not_reach_the_backend(origin: Origin, key: tuple[str, str]) -> None:
+    """nginx-rtmp appends them to the hook's body, where they may repeat `name`: the first one counts."""
+    with Publisher(origin, f"{key[0]}?name=other&app=other&x=1"):
+        live(origin, key[1])
+
+
+def test_fails_when_the_key_is_unknown(origin: Origin) -> None:
+    before = len(refusals(origin, "unauthorized"))
+    with Publisher(origin, "a-key-that-nobody-gave-out") as publisher:
+        eventually(lambda: len(refusals(origin, "unauthorized")) > before, "refusal")
+        eventually(lambda: publisher.process.poll() is not None, "the publisher to be hung up on")
+    assert not any("a-key-that-nobody-gave-out" in line for line in origin.lines)
+    metric = [line for line in origin.metrics("RejectedPublish") if line["Reason"] == "unauthorized"][-1]
+    assert metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [
+        ["ClusterName", "ServiceName"],
+        ["ClusterName", "ServiceName", "Reason"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.b", "a/b", "%2e%2e", "a" * 129, "a b", "ключ"])
+def test_fails_when_the_name_has_other_characters(origin: Origin, name: str) -> None:
+    """Asked directly, as nginx would: no such name gets as far as the backend."""
+    before = len(refusals(origin, "invalid_name"))
+    assert hook(origin, name=name, app="live").status == 403
+    assert len(refusals(origin, "invalid_name")) == before + 1
+
+
+def hook(origin: Origin, **fields: str) -> Any:
+    with Web(origin.hooks_port) as web:
+        web._connection.request(
+            "POST",
+            "/hooks/publish",
+            urllib.parse.urlencode(fields),
+            {"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        return web._connection.getresponse()
+
+
+def test_fails_when_the_backend_is_down() -> None:
+    with own_origin("http://127.0.0.1:9") as origin, Publisher(origin, "test-stream-key"):
+        eventually(lambda: refusals(origin, "backend_unavailable"), "refusal")
+
+
+def test_fails_when_the_backend_is_silent() -> None:
+    """Time-out 3 s, and then no."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with own_origin(url) as origin, Publisher(origin, "test-stream-key"):
+            eventually(lambda: refusals(origin, "backend_unavailable"), "refusal")
+            assert not origin.messages("publisher let in")
+
+
+def test_second_publisher_is_refused_and_the_first_goes_on(origin: Origin, key: tuple[str, str]) -> None:
+    with Publisher(origin, key[0]) as first:
+        session = live(origin, key[1])["session"]
+        before = len(refusals(origin, "duplicate"))
+        with Publisher(origin, key[0]) as second:
+            eventually(lambda: len(refusals(origin, "duplicate")) > before, "refusal")
+            eventually(lambda: second.process.poll() is not None, "the second to be hung up on")
+        time.sleep(1.5)  # longer than the grace after a goodbye: the second one's must not end the first
+        assert first.process.poll() is None
+        stream = live(origin, key[1])
+        assert stream["session"] == session
+        assert stream["idle_seconds"] < 1
+
+
+def test_ghost_is_displaced_within_two_seconds(origin: Origin, key: tuple[str, str]) -> None:
+    """A publisher whose network died: nginx would keep it for 10 s more, the streamer is back at once."""
+    with Publisher(origin, key[0]) as ghost:
+        session = live(origin, key[1])["session"]
+        ghost.freeze()
+        eventually(lambda: live(origin, key[1])["idle_seconds"] > 0.2, "silence")
+        with Publisher(origin, key[0]):
+
+            def back() -> dict[str, Any] | None:
+                stream = origin.stream(key[1])
+                return stream if stream and stream["session"] != session else None
+
+            eventually(back, "the streamer back on air")
+            displaced = [line for line in origin.messages("ghost displaced") if line["stream"] == key[1]]
+            assert len(displaced) == 1
+            assert displaced[0]["idle"] < 2
+            again = live(origin, key[1])
+            eventually(lambda: (origin.stream(key[1]) or {}).get("idle_seconds", 9) < 0.5, "pictures")
+            assert again["session"] != session
+
+
+def test_reconnect_continues_the_playlist(origin: Origin, key: tuple[str, str]) -> None:
+    """Numbers go on, a discontinuity marks the place, and no media name comes twice."""
+    with Publisher(origin, key[0]):
+        eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+        followers = [Follower(origin, key[1], name) for name in NAMES]
+        eventually(lambda: all(len(f.complete) >= 2 for f in followers), "two segments")
+    with Publisher(origin, key[0]):
+
+        def resumed() -> bool:
+            assert not any(f.problem for f in followers), [f.problem for f in followers]
+            return all(
+                sum(len(f.segments[msn].init) > 0 for msn in f.complete) >= 4 and len(f.inits) == 2 for f in followers
+            )
+
+        eventually(resumed, "segments of the second session", 30)
+        for follower in followers:
+            follower.stop()
+    breaks = [[msn for msn, s in sorted(f.segments.items()) if s.discontinuity] for f in followers]
+    assert breaks[0] == breaks[1] == breaks[2]
+    assert len(breaks[0]) == 1
+    for follower in followers:
+        numbers = sorted(follower.segments)
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        assert follower.segments[breaks[0][0]].discontinuity_sequence == 1
+
+
+def test_hanging_up_on_an_earlier_connection_leaves_the_present_one(origin: Origin, key: tuple[str, str]) -> None:
+    """Nginx's control command is bound to the connection's number."""
+    with Publisher(origin, key[0]) as publisher, Web(origin.control_port) as control:
+        session = live(origin, key[1])["session"]
+        control.fetch(f"/control/drop/publisher?app=live&name={key[0]}&clientid=999999")
+        eventually(lambda: live(origin, key[1])["lag_ms"] > 0, "pictures")
+        assert publisher.process.poll() is None
+        assert live(origin, key[1])["session"] == session
+
+
+def test_smaller_picture_after_a_reconnect_is_there_for_all(origin: Origin, key: tuple[str, str]) -> None:
+    """Viewers of a rendition that the new source cannot fill get the new top rendition under the old name."""
+    with Publisher(origin, key[0]):
+        eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+        followers = [Follower(origin, key[1], name) for name in NAMES]
+        eventually(lambda: all(f.complete for f in followers), "a segment")
+    for options in (["--size", "320x180", "--kbps", "250", "--audio", "none"], ["--size", "320x180", "--gop", "250"]):
+        before = {f.rendition: len(f.complete) for f in followers}
+        with Publisher(origin, key[0], *options):
+            eventually(
+                lambda: all(len(f.complete) >= before[f.rendition] + 3 for f in followers),  # noqa: B023 - called within this turn
+                "segments of the smaller picture",
+                30,
+            )
+    for follower in followers:
+        follower.stop()
+    starts = [follower.starts() for follower in followers]
+    common = set.intersection(*(set(each) for each in starts))
+    assert all(len({each[number] for each in starts}) == 1 for number in common)
+
+
+def test_capacity_counts_cost(backend: Backend) -> None:
+    """Two units: two copied broadcasts, or one that has to be encoded; the next goes to another task."""
+    with own_origin(backend.url, MAX_STREAMS=2) as origin:
+        (key, playback_id), (other, other_id), (third, _) = (backend.new_key() for _ in range(3))
+        with Publisher(origin, key, "--gop", "250"):
+            eventually(lambda: (origin.stream(playback_id) or {}).get("top") == "encoded", "encoding")
+            assert origin.status()["used"] == 2
+            with Publisher(origin, other):
+                eventually(lambda: refusals(origin, "capacity"), "refusal")
+        eventually(lambda: origin.status()["used"] == 0, "room again")
+        with Publisher(origin, other), Publisher(origin, third):
+            live(origin, other_id)
+            eventually(lambda: origin.status()["used"] == 2, "two copied broadcasts")
+            assert len(refusals(origin, "capacity")) == 1
+
+
+def test_metrics_have_what_the_dashboard_shows(origin: Origin, key: tuple[str, str]) -> None:
+    with Publisher(origin, key[0]):
+        eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
+
+        def reported() -> dict[str, Any] | None:
+            for line in origin.metrics("ActiveStreams"):
+                for stream in line["streams"]:
+                    if stream["stream"] == key[1] and stream["encoder_speed"] is not None:
+                        return line
+            return None
+
+        line = eventually(reported, "two reports", 40)
+    assert line["ActiveStreams"] >= 1
+    assert line["StreamsPerTask"] >= 1
+    assert line["EncoderSpeed"] == pytest.approx(1, abs=0.3)
+    stream = next(each for each in line["streams"] if each["stream"] == key[1])
+    assert stream["frame_rate"] == 30
+    assert stream["ingest_kbps"] > 50
+    first = [each for each in origin.metrics("TimeToFirstSegment") if each["stream"] == key[1]]
+    assert len(first) == 1
+    assert 1 < first[0]["TimeToFirstSegment"] < 10

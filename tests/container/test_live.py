@@ -1,0 +1,80 @@
+"""`make live`: one command, a picture, and nothing left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import m3u8
+import pytest
+
+from tests.container.player.conftest import page_folder
+from tests.container.support import CONTAINER, eventually, free_ports, probe
+
+__all__ = ["page_folder"]  # a fixture: the built page
+
+
+def status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=15) as response:  # loopback
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+@pytest.mark.usefixtures("page_folder")
+def test_live_with_a_demo_shows_a_picture_and_cleans_up(tmp_path: Path) -> None:
+    names = ["RTMP_PORT", "HTTP_PORT", "BACKEND_PORT", "PLAYER_PORT", "HOOKS_PORT", "CONTROL_PORT"]
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    environment = os.environ | {name: str(port) for name, port in ports.items()}
+    environment |= {"DEMO": "1", "RUNTIME_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, str(CONTAINER / "live.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    lines: list[str] = []
+    assert process.stdout
+    reading = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)  # type: ignore[union-attr]  # a pipe was asked for
+    reading.start()
+    try:
+        master = f"http://127.0.0.1:{ports['HTTP_PORT']}/hls/test-stream-key/master.m3u8"
+        eventually(lambda: status(master) == 200, "a broadcast", 30)
+        with urllib.request.urlopen(master, timeout=15) as response:  # loopback
+            playlist = m3u8.loads(response.read().decode())
+        assert [each.stream_info.resolution[1] for each in playlist.playlists] == [720, 480, 360]
+        assert {each["codec_name"] for each in probe(master)} == {"h264", "aac"}
+        assert status(f"http://127.0.0.1:{ports['PLAYER_PORT']}/live/test-stream-key") == 200
+        eventually(lambda: [line for line in lines if "720p (copied) 480p 360p" in line], "the status line")
+        shown = "".join(lines)
+        assert f"rtmp://localhost:{ports['RTMP_PORT']}/live" in shown
+        assert f"http://localhost:{ports['PLAYER_PORT']}/live/test-stream-key" in shown
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0, "".join(lines)
+    finally:
+        process.kill()
+        process.wait()
+    for name, port in ports.items():
+        with socket.socket() as taken:
+            assert taken.connect_ex(("127.0.0.1", port)) != 0, name
+
+
+def test_fails_when_a_port_is_no_port() -> None:
+    done = subprocess.run(
+        [sys.executable, str(CONTAINER / "live.py")],
+        env=os.environ | {"HTTP_PORT": "http"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "live: HTTP_PORT must be a port between 1 and 65535, got 'http'\n")

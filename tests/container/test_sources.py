@@ -1,0 +1,306 @@
+"""What streamers really send. Each case plays in all renditions, or is refused with a clear word; never half."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import m3u8
+import pytest
+
+from tests.container import mp4
+from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
+
+KEY_FRAME_ADVICE = "key frame interval to 2 s"
+
+
+class Case:
+    """A source on air, its viewers, and what the origin says about it."""
+
+    def __init__(self, origin: Origin, playback_id: str, followers: list[Follower], publisher: Publisher) -> None:
+        self.origin, self.id, self.followers, self.publisher = origin, playback_id, followers, publisher
+
+    @property
+    def status(self) -> dict[str, Any]:
+        found = self.origin.stream(self.id)
+        assert found
+        return found
+
+    def messages(self, text: str) -> list[dict[str, Any]]:
+        return [line for line in self.origin.messages(text) if line.get("stream") == self.id]
+
+    def watch(self, segments: int, seconds: float = 40) -> None:
+        """Until every viewer has this many whole segments; then the viewers leave."""
+
+        def enough() -> bool:
+            assert not any(f.problem for f in self.followers), [f.problem for f in self.followers]
+            return all(len(f.complete) >= segments for f in self.followers)
+
+        eventually(enough, f"{segments} segments in every rendition", seconds)
+        for follower in self.followers:
+            follower.stop()
+
+    def assert_aligned(self) -> None:
+        """The same start under the same number, in all renditions that were seen."""
+        starts = [follower.starts() for follower in self.followers]
+        common = set.intersection(*(set(each) for each in starts))
+        assert len(common) >= 2
+        for number in common:
+            assert len({each[number] for each in starts}) == 1, number
+
+    def assert_every_picture(self, *, step: int = 1) -> None:
+        """Burnt-in numbers without a gap or a repetition; where viewers began does not matter."""
+        for follower in self.followers:
+            numbers = follower.numbers()
+            assert len(numbers) > 60 / step
+            assert numbers[0] is not None
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers) * step, step)), follower.rendition
+
+
+@contextmanager
+def on_air(
+    origin: Origin, backend: Backend, *options: str, names: list[str] | None = None, uneven: bool = False
+) -> Iterator[Case]:
+    names = names or NAMES
+    key, playback_id = backend.new_key()
+    with Publisher(origin, key, *options) as publisher:
+        eventually(lambda: origin.fetch(f"/hls/{playback_id}/master.m3u8").status == 200, "playlist")
+        followers = [Follower(origin, playback_id, name, renditions=len(names), uneven=uneven) for name in names]
+        try:
+            yield Case(origin, playback_id, followers, publisher)
+        finally:
+            for follower in followers:
+                follower.stop()
+
+
+def codecs(case: Case) -> list[str]:
+    playlist = m3u8.loads(case.origin.fetch(f"/hls/{case.id}/master.m3u8").text)
+    return [each.stream_info.codecs for each in playlist.playlists]
+
+
+def sizes(case: Case) -> list[tuple[int, int]]:
+    playlist = m3u8.loads(case.origin.fetch(f"/hls/{case.id}/master.m3u8").text)
+    return [each.stream_info.resolution for each in playlist.playlists]
+
+
+def test_source_without_sound_plays(origin: Origin, backend: Backend) -> None:
+    with on_air(origin, backend, "--audio", "none") as case:
+        case.watch(3)
+        assert all("mp4a" not in name for name in codecs(case))
+        case.assert_aligned()
+        case.assert_every_picture()
+        assert set(mp4.samples(case.followers[0].media(case.followers[0].complete[0]))) == {1}
+
+
+def test_sixty_pictures_a_second_play(origin: Origin, backend: Backend) -> None:
+    with on_air(origin, backend, "--rate", "60", "--gop", "120", "--obs") as case:
+        case.watch(3)
+        playlist = m3u8.loads(origin.fetch(f"/hls/{case.id}/master.m3u8").text)
+        assert [each.stream_info.frame_rate for each in playlist.playlists] == [60, 60, 60]
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+@pytest.mark.parametrize(("rate", "gop"), [("25", "50"), ("24", "48"), ("29.97", "60")])
+def test_other_picture_rates_play(origin: Origin, backend: Backend, rate: str, gop: str) -> None:
+    with on_air(origin, backend, "--rate", rate, "--gop", gop) as case:
+        case.watch(3)
+        playlist = m3u8.loads(origin.fetch(f"/hls/{case.id}/master.m3u8").text)
+        assert [each.stream_info.frame_rate for each in playlist.playlists] == [float(rate)] * 3
+        assert case.status["top"] == "copied"
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+def test_source_larger_than_the_ladder_is_encoded(origin: Origin, backend: Backend) -> None:
+    """What 1080p is to the real ladder: never passed on as it is, and never enlarged or cut."""
+    with on_air(origin, backend, "--size", "768x432", "--kbps", "900", "--obs") as case:
+        case.watch(3)
+        assert case.status["top"] == "encoded"
+        assert sizes(case) == [(512, 288), (384, 216), (256, 144)]
+        assert "larger than 720p" in case.messages("broadcast begins")[0]["why_encoded"]
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+def test_portrait_picture_plays(origin: Origin, backend: Backend) -> None:
+    """The height of a rung is that of the short side."""
+    with on_air(origin, backend, "--size", "288x512") as case:
+        case.watch(2)
+        assert case.status["top"] == "copied"
+        assert sizes(case) == [(288, 512), (216, 384), (144, 256)]
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+def test_source_smaller_than_the_ladder_is_not_enlarged(origin: Origin, backend: Backend) -> None:
+    with on_air(origin, backend, "--size", "320x180", "--kbps", "250", names=["480p", "360p"]) as case:
+        case.watch(2)
+        assert sizes(case) == [(320, 180), (256, 144)]
+        assert case.status["top"] == "copied"
+        case.assert_every_picture()
+
+
+@pytest.mark.parametrize("gop", [250, 300], ids=["of-obs-by-default", "of-10-s"])
+@pytest.mark.parametrize("obs", [True, False], ids=["with-b-frames", "without-b-frames"])
+def test_long_gop_is_noticed_and_encoded_without_a_break(
+    origin: Origin, backend: Backend, gop: int, *, obs: bool
+) -> None:
+    """OBS with key frame interval 0: the publisher stays on, no picture is lost, the log has the remedy."""
+    with on_air(origin, backend, "--gop", str(gop), *(["--obs"] if obs else [])) as case:
+        case.watch(4)
+        assert case.publisher.process.poll() is None
+        assert case.status["top"] == "encoded"
+        assert len(case.messages("publisher let in")) == 1
+        assert KEY_FRAME_ADVICE in case.messages("source does not fit")[0]["message"]
+        case.assert_aligned()
+        case.assert_every_picture()
+        durations = [segment.duration for segment in case.followers[0].segments.values() if segment.complete]
+        assert all(duration is not None and duration < 2.5 for duration in durations)
+
+
+def test_key_with_a_long_gop_is_encoded_from_the_start_next_time(origin: Origin, backend: Backend) -> None:
+    key, playback_id = backend.new_key()
+    with Publisher(origin, key, "--gop", "250"):
+        eventually(lambda: (origin.stream(playback_id) or {}).get("top") == "encoded", "the change")
+    eventually(lambda: origin.stream(playback_id) is None, "end of the broadcast")
+    with Publisher(origin, key, "--gop", "250"):
+
+        def twice() -> list[dict[str, Any]] | None:
+            lines = [line for line in origin.messages("broadcast begins") if line["stream"] == playback_id]
+            return lines if len(lines) == 2 else None
+
+        begun = eventually(twice, "the second broadcast")
+        assert [line["top"] for line in begun] == ["copied", "encoded"]
+        assert KEY_FRAME_ADVICE in begun[1]["why_encoded"]
+
+
+def test_short_and_irregular_gops_play(origin: Origin, backend: Backend) -> None:
+    """A key frame every 0.7 s: segments of whole GOPs, none longer than the target duration allows."""
+    with on_air(origin, backend, "--gop", "21", "--obs") as case:
+        case.watch(4)
+        assert case.status["top"] == "copied"
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+def test_variable_picture_rate_plays(origin: Origin, backend: Backend) -> None:
+    """Pictures 33 to 133 ms apart, as phones send them."""
+    uneven = "select='not(mod(n,4))+lt(mod(n,60),20)'"
+    with on_air(origin, backend, "--filter", uneven, "--gop", "40", uneven=True) as case:
+        case.watch(4)
+        case.assert_aligned()
+        for follower in case.followers:
+            numbers = [number for number in follower.numbers() if number is not None]
+            wanted = [n for n in range(numbers[0], numbers[-1] + 1) if n % 4 == 0 or n % 60 < 20]
+            assert numbers == wanted, follower.rendition
+
+
+def test_bit_rate_above_the_ladder_is_noticed_and_encoded(origin: Origin, backend: Backend) -> None:
+    with on_air(origin, backend, "--kbps", "3000", "--extra=-x264-params", "--extra=nal-hrd=cbr") as case:
+        eventually(lambda: case.status["top"] == "encoded", "the change")
+        assert "kbit/s is above the limit" in case.messages("source does not fit")[0]["message"]
+        case.watch(5)
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+@pytest.mark.parametrize(("rate", "channels"), [("44100", "stereo"), ("44100", "mono"), ("22050", "mono")])
+def test_other_sound_formats_play(origin: Origin, backend: Backend, rate: str, channels: str) -> None:
+    with on_air(origin, backend, "--audio-rate", rate, "--channels", channels) as case:
+        case.watch(2)
+        follower = case.followers[1]
+        assert mp4.timescales(next(iter(follower.inits.values())))[2] == int(rate)
+        every = [sample for msn in follower.complete for sample in mp4.samples(follower.media(msn))[2]]
+        assert all(a.dts + a.duration == b.dts for a, b in pairwise(every))
+        case.assert_aligned()
+
+
+def test_ten_bit_picture_is_encoded(origin: Origin, backend: Backend) -> None:
+    with on_air(
+        origin, backend, "--extra=-pix_fmt", "--extra=yuv420p10le", "--extra=-profile:v", "--extra=high10"
+    ) as case:
+        case.watch(2)
+        assert case.status["top"] == "encoded"
+        case.assert_aligned()
+        case.assert_every_picture()
+
+
+def test_he_aac_plays(origin: Origin, backend: Backend, tmp_path: Path) -> None:
+    """Debian's FFmpeg cannot encode HE-AAC: AAC-LC goes under its name, which decoders allow (SBR is optional)."""
+    plain, marked = tmp_path / "plain.flv", tmp_path / "marked.flv"
+    source = ["-f", "lavfi", "-i", "testsrc2=s=512x288:r=30", "-f", "lavfi", "-i", "sine=sample_rate=24000"]
+    coded = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-c:a", "aac", "-ac", "2", "-t", "60"]
+    subprocess.run(["ffmpeg", "-v", "error", *source, *coded, str(plain)], check=True, timeout=60)
+    lc, he = bytes.fromhex("af001310"), bytes.fromhex("af002b11")
+    data = plain.read_bytes()
+    at = data.index(lc)
+    he_specific = bytes.fromhex("2b118800")  # HE-AAC, 24 kHz core, stereo, 48 kHz out, over AAC-LC
+    assert he[2:] == he_specific[:2]
+    body_size = int.from_bytes(data[at - 10 : at - 7], "big")
+    tag = data[at - 11 : at] + b"\xaf\x00" + he_specific
+    tag = tag[:1] + (2 + len(he_specific)).to_bytes(3, "big") + tag[4:]
+    rest = data[at + body_size + 4 :]
+    marked.write_bytes(data[: at - 11] + tag + len(tag).to_bytes(4, "big") + rest)
+    key, playback_id = backend.new_key()
+    url = f"rtmp://127.0.0.1:{origin.rtmp_port}/live/{key}"
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-i", str(marked), "-c", "copy", "-f", "flv", url]
+    publishing = subprocess.Popen(command)
+    try:
+        eventually(lambda: origin.fetch(f"/hls/{playback_id}/master.m3u8").status == 200, "playlist")
+        playlist = m3u8.loads(origin.fetch(f"/hls/{playback_id}/master.m3u8").text)
+        assert [each.stream_info.codecs.split(",")[1] for each in playlist.playlists] == ["mp4a.40.5"] * 3
+        followers = [Follower(origin, playback_id, name) for name in NAMES]
+        case = Case(origin, playback_id, followers, publishing)  # type: ignore[arg-type]  # a bare process does here
+        case.watch(2)
+        case.assert_aligned()
+        follower = followers[2]
+        whole = next(iter(follower.inits.values())) + b"".join(follower.media(msn) for msn in follower.complete)
+        heard = subprocess.run(
+            [
+                "ffprobe",
+                "-v",
+                "error",
+                "-select_streams",
+                "a",
+                "-show_entries",
+                "stream=codec_name,sample_rate",
+                "-of",
+                "csv=p=0",
+                "-",
+            ],
+            input=whole,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+        assert heard.stdout.decode().strip() == "aac,48000"
+    finally:
+        publishing.kill()
+        publishing.wait()
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--audio", "libmp3lame", "--audio-rate", "44100"], "MP3; send AAC"),
+        (["--extra=-c:v", "--extra=flv"], "H.263; send H.264"),
+    ],
+)
+def test_fails_when_the_codec_is_not_for_browsers(
+    origin: Origin, backend: Backend, options: list[str], word: str
+) -> None:
+    """Refused with its name in the log and in the metric, and hung up on."""
+    key, playback_id = backend.new_key()
+    before = len(origin.metrics("RejectedPublish"))
+    with Publisher(origin, key, *options) as publisher:
+        line = eventually(
+            lambda: [each for each in origin.messages("source refused") if each["stream"] == playback_id], "refusal"
+        )[0]
+        assert word in line["message"]
+        reasons = [each["Reason"] for each in origin.metrics("RejectedPublish")[before:]]
+        assert "unsupported_source" in reasons
+        eventually(lambda: publisher.process.poll() is not None, "the publisher to be hung up on")
+    assert origin.fetch(f"/hls/{playback_id}/master.m3u8").status == 404

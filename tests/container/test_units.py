@@ -1,0 +1,418 @@
+"""The smaller parts, each by itself."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
+from origin import ladder, logs
+from origin.admission import Admission
+from origin.app import bury
+from origin.backend import Backend, BackendUnavailableError, UnauthorizedError
+from origin.codecs import Picture
+from origin.delivery import Audience, BadDirectiveError, Directives
+from origin.encoder import KeyFrames, arguments
+from origin.media import VideoConfig, VideoPacket
+from origin.metrics import Metrics
+from origin.registry import InProcessRegistry, Position
+from origin.settings import DEFAULT_LADDER, ConfigurationError, Settings, load
+from origin.source import Clock, GopCache, Memory, Meter, is_random_access
+from pydantic import SecretStr, ValidationError
+
+# --- settings ---
+
+
+def configured(**values: object) -> Settings:
+    return Settings(backend_url="http://backend", **values)  # type: ignore[arg-type]
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names of the task definition, JSON for the ladder."""
+    monkeypatch.setenv("BACKEND_URL", "https://api.example/")
+    monkeypatch.setenv("BACKEND_TOKEN", "hush")
+    rungs = [{"name": "480p", "height": 480, "video_kbps": 1000}, {"name": "720p", "height": 720, "video_kbps": 2000}]
+    monkeypatch.setenv("LADDER", json.dumps(rungs))
+    settings = load()
+    assert settings.backend_url == "https://api.example"
+    assert "hush" not in repr(settings)
+    assert [rung.name for rung in settings.ladder] == ["720p", "480p"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("BACKEND_URL", "backend:3000", "http"),
+        ("LADDER", "[]", "at least one rendition"),
+        ("LADDER", '[{"name":"a b","height":720,"video_kbps":2000}]', "NAME"),
+        (
+            "LADDER",
+            '[{"name":"a","height":720,"video_kbps":900},{"name":"a","height":480,"video_kbps":900}]',
+            "differ",
+        ),
+        ("PART_SECONDS", "1.5", "PART_SECONDS"),
+        ("SEGMENT_SECONDS", "0", "SEGMENT_SECONDS"),
+        ("MAX_STREAMS", "none", "MAX_STREAMS"),
+        ("LOG_LEVEL", "chatty", "LOG_LEVEL"),
+        ("HTTP_PORT", "70000", "HTTP_PORT"),
+    ],
+)
+def test_fails_when_a_setting_makes_no_sense(monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str) -> None:
+    monkeypatch.setenv("BACKEND_URL", "http://backend")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=said):
+        load()
+
+
+def test_fails_when_there_is_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BACKEND_URL", raising=False)
+    with pytest.raises(ConfigurationError, match="BACKEND_URL"):
+        load()
+
+
+def test_fails_when_parts_do_not_fit_segments() -> None:
+    with pytest.raises(ValidationError, match="at most half"):
+        configured(part_seconds=0.8, segment_seconds=1.2)
+
+
+# --- logs and metrics ---
+
+
+def test_logs_are_json_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        logs.configure("info")
+        logs.conceal("very-secret-key")
+        logging.getLogger("x").warning("nginx says %s", "very-secret-key", extra={"stream": "very-secret-key"})
+        try:
+            raise ValueError("very-secret-key")  # noqa: TRY301 # the traceback is the point
+        except ValueError:
+            logging.getLogger("x").exception("oh")
+    finally:
+        root.handlers[:], _ = before
+        root.setLevel(before[1])
+    out = capsys.readouterr().out
+    assert "very-secret-key" not in out
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert first["message"] == f"nginx says {logs.fingerprint('very-secret-key')}"
+    assert (first["level"], first["logger"], first["stream"]) == ("warning", "x", logs.fingerprint("very-secret-key"))
+    assert "ValueError" in second["exception"]
+
+
+def test_metrics_are_in_cloudwatchs_embedded_format() -> None:
+    lines: list[str] = []
+    metrics = Metrics(namespace="N", cluster_name="c", service_name="s", write=lines.append)
+    metrics.emit({"ActiveStreams": (2, "Count")}, properties={"streams": ["a"]})
+    metrics.rejected("capacity")
+    first, second = (json.loads(line) for line in lines)
+    assert abs(first["_aws"]["Timestamp"] / 1000 - time.time()) < 60
+    assert first["_aws"]["CloudWatchMetrics"] == [
+        {
+            "Namespace": "N",
+            "Dimensions": [["ClusterName", "ServiceName"]],
+            "Metrics": [{"Name": "ActiveStreams", "Unit": "Count"}],
+        }
+    ]
+    assert (first["ClusterName"], first["ServiceName"], first["ActiveStreams"], first["streams"]) == (
+        "c",
+        "s",
+        2,
+        ["a"],
+    )
+    dimensions = second["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert dimensions == [["ClusterName", "ServiceName"], ["ClusterName", "ServiceName", "Reason"]]
+    assert (second["RejectedPublish"], second["Reason"]) == (1, "capacity")
+
+
+# --- the source ---
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(-500, 2000), max_size=50))
+def test_clock_has_no_wrap(start: int, steps: list[int]) -> None:
+    clock, expected, raw = Clock(), 10_000, start
+    assert clock.read(raw % 2**32) == expected
+    for step in steps:
+        raw, expected = raw + step, expected + step
+        assert clock.read(raw % 2**32) == expected
+    assert clock.jumps == 0
+
+
+def test_clock_closes_jumps() -> None:
+    clock = Clock()
+    clock.read(1000)
+    assert clock.read(100_000) == 10_040
+    assert clock.read(100_033) == 10_073
+    assert clock.read(5) == 10_113
+    assert clock.jumps == 2
+
+
+def packet(dts: int, *, key: bool = False, size: int = 10) -> VideoPacket:
+    return VideoPacket(dts, 0, key, b"x" * size)
+
+
+def test_only_idr_pictures_are_random_access() -> None:
+    """FLV's flag says nothing of the sort for recovery points."""
+    config = VideoConfig(b"\x01\x64\x00\x1f\xff")
+    sei, idr, other = b"\x00\x00\x00\x02\x06\x00", b"\x00\x00\x00\x03\x65ab", b"\x00\x00\x00\x03\x61ab"
+    assert is_random_access(VideoPacket(0, 0, False, sei + idr), config)
+    assert not is_random_access(VideoPacket(0, 0, True, sei + other), config)
+    assert not is_random_access(VideoPacket(0, 0, True, b"\xff\xff\xff\xff"), config)
+
+
+def test_cache_gives_packets_from_the_key_frame_before() -> None:
+    cache = GopCache(10_000)
+    for dts in range(0, 100, 10):
+        cache.add(packet(dts, key=dts % 30 == 0))
+    found = cache.since(45)
+    assert found
+    assert [each.dts for each in found] == [30, 40, 50, 60, 70, 80, 90]
+    cache.trim(60)
+    assert cache.since(59) is None
+    assert [each.dts for each in cache.since(60) or []] == [60, 70, 80, 90]
+
+
+def test_cache_is_bounded() -> None:
+    cache = GopCache(100)
+    for dts in range(50):
+        cache.add(packet(dts, key=dts == 0))
+    assert cache.since(49) is None
+    cache.add(packet(50, key=True))
+    assert cache.since(50) is not None
+
+
+def test_meter_measures_the_last_seconds() -> None:
+    meter = Meter()
+    for index in range(900):
+        meter.picture(packet(index * 1000 // 30, size=1000 if index < 450 else 2000))
+    assert meter.frame_rate == pytest.approx(30, abs=0.1)
+    assert meter.video_kbps == pytest.approx(2000 * 8 * 30 / 1000, rel=0.01)
+
+
+def test_memory_knows_keys_by_fingerprint_and_is_bounded() -> None:
+    memory = Memory()
+    memory.remember("key", "why")
+    assert memory.recall("key") == "why"
+    assert "key" not in repr(list(memory._reasons)).replace("key-", "")
+    for number in range(1000):
+        memory.remember(f"other{number}", "why")
+    assert memory.recall("key") is None
+    memory.forget("other5")
+    assert memory.recall("other5") is None
+
+
+# --- ladder and encoder ---
+
+
+def source(width: int, height: int, **more: object) -> Picture:
+    values = {"profile": 100, "bit_depth": 8, "chroma_format": 1, "progressive": True} | more
+    return Picture(width=width, height=height, **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("picture", "sizes"),
+    [
+        (source(1280, 720), [(1280, 720), (854, 480), (640, 360)]),
+        (source(1920, 1080), [(1280, 720), (854, 480), (640, 360)]),
+        (source(720, 1280), [(720, 1280), (480, 854), (360, 640)]),
+        (source(854, 480), [(854, 480), (640, 360)]),
+        (source(640, 360), [(640, 360)]),
+        (source(960, 544), [(960, 544), (848, 480), (636, 360)]),
+        (source(320, 240), [(320, 240)]),
+    ],
+)
+def test_ladder_fits_the_source(picture: Picture, sizes: list[tuple[int, int]]) -> None:
+    fits = ladder.misfit(picture, DEFAULT_LADDER) is None
+    plans = ladder.plan(picture, DEFAULT_LADDER, copy=fits)
+    assert [(plan.width, plan.height) for plan in plans] == sizes
+    assert plans[0].copied == fits
+    assert not any(plan.copied for plan in plans[1:])
+    assert ladder.cost(plans) == (1 if fits else 2)
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (source(1920, 1080), "1920x1080 is larger than 720p"),
+        (source(3440, 720), "larger"),
+        (source(1280, 720, bit_depth=10), "8-bit"),
+        (source(1280, 720, chroma_format=2), "4:2:0"),
+        (source(1280, 720, progressive=False), "progressive"),
+        (source(1280, 720, profile=244), "High profile"),
+    ],
+)
+def test_misfit_is_put_in_words(picture: Picture, said: str) -> None:
+    assert said in (ladder.misfit(picture, DEFAULT_LADDER) or "")
+
+
+def test_encoder_knows_no_key_and_no_shell() -> None:
+    """All that FFmpeg gets is pipes and numbers."""
+    plans = ladder.plan(source(1280, 720), DEFAULT_LADDER, copy=True)[1:]
+    command = arguments(plans, KeyFrames(), [7, 8])
+    assert command[0] == "ffmpeg"
+    assert command[command.index("-i") + 1] == "pipe:0"
+    assert [each for each in command if each.startswith("pipe:")] == ["pipe:0", "pipe:7", "pipe:8"]
+    assert command.count("source") == 2
+    later = arguments(plans, KeyFrames(start_ms=12_345, every_seconds=2), [7, 8])
+    assert any("trim=start=12.345" in each for each in later)
+
+
+# --- admission, registry ---
+
+
+def test_admission_counts_cost() -> None:
+    admission = Admission(3)
+    assert admission.admit("a", 1)
+    assert admission.admit("b", 2)
+    assert not admission.admit("c", 1)
+    assert not admission.admit("a", 2)
+    assert admission.used == 3
+    admission.release("b")
+    assert admission.admit("a", 2)
+    assert admission.used == 2
+
+
+def test_an_empty_task_takes_what_is_larger_than_it() -> None:
+    """Nowhere else is there more room."""
+    admission = Admission(1)
+    assert admission.admit("a", 2)
+    assert not admission.admit("b", 1)
+
+
+async def test_registry_numbers_rise() -> None:
+    registry = InProcessRegistry()
+    first = await registry.acquire("id", "s1")
+    assert abs(first.next_msn - (time.time() - 1_577_836_800) * 2) < 4
+    await registry.release("id", "s1", Position(first.next_msn + 10_000, 3))
+    assert await registry.acquire("id", "s2") == Position(first.next_msn + 10_000, 3)
+
+
+# --- backend ---
+
+
+class Answer:
+    """A backend that gives one answer, and remembers what it was asked."""
+
+    def __init__(self, status: int, body: str = "", location: str = "") -> None:
+        self.status, self.body, self.location = status, body, location
+        self.asked: list[tuple[dict[str, str], str | None]] = []
+
+    async def reply(self, request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self.asked.append((form, request.headers.get("Authorization")))
+        headers = {"Location": self.location} if self.location else {}
+        return web.Response(status=self.status, text=self.body, headers=headers)
+
+
+async def ask(answer: Answer, token: str | None = None) -> str:
+    app = web.Application()
+    app.router.add_post("/api/streaming/auth", answer.reply)
+    async with TestServer(app) as server, ClientSession() as http:
+        backend = Backend(str(server.make_url("")).rstrip("/"), SecretStr(token) if token else None, http)
+        return await backend.authorize(name="k", app="live", addr="1.2.3.4")
+
+
+@pytest.mark.parametrize(
+    ("body", "playback_id"),
+    [
+        ("", "k"),
+        ("{}", "k"),
+        ("not json", "k"),
+        ("[1]", "k"),
+        ('{"playbackId": null}', "k"),
+        ('{"playbackId": "p-1"}', "p-1"),
+    ],
+)
+async def test_backend_names_the_playback_id(body: str, playback_id: str) -> None:
+    assert await ask(Answer(204 if not body else 200, body)) == playback_id
+
+
+async def test_backend_is_asked_as_agreed() -> None:
+    answer = Answer(200)
+    await ask(answer, token="t0k")  # noqa: S106 # of a backend that lives for one test
+    assert answer.asked == [({"name": "k", "app": "live", "addr": "1.2.3.4"}, "Bearer t0k")]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+async def test_fails_when_the_backend_says_no(status: int) -> None:
+    with pytest.raises(UnauthorizedError):
+        await ask(Answer(status))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500),
+        Answer(503),
+        Answer(302, location="http://127.0.0.1:9/"),
+        Answer(200, '{"playbackId": "../x"}'),
+        Answer(200, '{"playbackId": 5}'),
+    ],
+)
+async def test_fails_when_the_backend_makes_no_sense(answer: Answer) -> None:
+    with pytest.raises(BackendUnavailableError):
+        await ask(answer)
+
+
+# --- delivery ---
+
+
+@pytest.mark.parametrize(
+    ("query", "directives"),
+    [
+        ("", Directives()),
+        ("x=1", Directives()),
+        ("_HLS_msn=5", Directives(msn=5)),
+        ("_HLS_msn=5&_HLS_part=0", Directives(msn=5, part=0)),
+        ("_HLS_skip=YES", Directives(skip=True)),
+        ("_HLS_skip=v2&_HLS_msn=1", Directives(msn=1, skip=True)),
+        ("_HLS_skip=NO", Directives()),
+    ],
+)
+def test_directives_are_read(query: str, directives: Directives) -> None:
+    assert Directives.parse(query) == directives
+
+
+@pytest.mark.parametrize("msn", ["", "-1", "1.5", "²", "9" * 99, "1&_HLS_part=x"])
+def test_fails_when_directives_make_no_sense(msn: str) -> None:
+    with pytest.raises(BadDirectiveError):
+        Directives.parse(f"_HLS_msn={msn}")
+
+
+def test_viewers_are_estimated_from_their_rhythm() -> None:
+    audience = Audience(blocking=286, plain=10)
+    assert audience.count(10, part_seconds=0.35, segment_seconds=2) == 12
+    assert audience.count(10, part_seconds=0.35, segment_seconds=2) == 0
+
+
+# --- process 1 ---
+
+
+@contextmanager
+def zombie() -> Iterator[int]:
+    """A dead child that nobody waits for."""
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    yield pid
+
+
+def test_orphans_are_buried_at_the_second_look() -> None:
+    with zombie() as pid:
+        assert bury(0) == pid
+        assert bury(pid) == 0
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pid, 0)
+
+
+def test_nobody_is_buried_alive() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert bury(0) == 0
+        child.kill()

@@ -1,0 +1,1 @@
+"""Real Terraform core on synthesized stacks, with an offline stand-in for the AWS provider; see README.md."""

@@ -1,0 +1,287 @@
+"""Plans, applies and destroys: what changes in place, what is replaced, what stays."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.offline_terraform import samples
+from tests.offline_terraform.engine import changes_in
+from tests.offline_terraform.resources import RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.offline_terraform.engine import Stack
+
+    Initialized = Callable[[samples.Document], Stack]
+
+pytestmark = pytest.mark.slow
+
+_CONTAINERS = [{"name": "rtmp", "image": "rtmp:1", "essential": True}]
+
+
+def _service(*, containers: Any = _CONTAINERS, cpu: str = "512", **arguments: Any) -> samples.Document:
+    return {
+        "aws_ecs_cluster": {"main": {"name": "live"}},
+        "aws_ecs_task_definition": {
+            "rtmp": {
+                "family": "rtmp",
+                "requires_compatibilities": ["FARGATE"],
+                "network_mode": "awsvpc",
+                "cpu": cpu,
+                "memory": "1024",
+                "container_definitions": json.dumps(containers),
+            }
+        },
+        "aws_ecs_service": {
+            "rtmp": {
+                "name": "rtmp",
+                "cluster": "${aws_ecs_cluster.main.id}",
+                "task_definition": "${aws_ecs_task_definition.rtmp.arn}",
+                "launch_type": "FARGATE",
+                "desired_count": 2,
+                "network_configuration": {"subnets": ["subnet-1"]},
+                **arguments,
+            }
+        },
+    }
+
+
+def _replaced_by(plan: dict[str, Any], address: str) -> list[list[str | int]]:
+    """The paths that force the resource's replacement, as the plan names them."""
+    changes = {change["address"]: change["change"] for change in plan["resource_changes"]}
+    paths: list[list[str | int]] = changes[address].get("replace_paths", [])
+    return paths
+
+
+def test_a_stack_goes_from_nothing_to_applied_to_nothing(initialized: Initialized) -> None:
+    """Applied it plans nothing, nor does the same configuration written anew; destroyed it leaves an empty state."""
+    document = samples.stack(samples.load_balancer(), outputs={"url": "rtmp://${aws_lb.ingest.dns_name}/live"})
+    stack = initialized(document)
+    created = stack.changes()
+    assert set(created.values()) == {"create"}
+    assert len(created) == 6
+    stack.apply()
+    assert stack.changes() == {}
+    stack.configure(document)
+    assert stack.changes() == {}
+    assert stack.outputs()["url"].endswith(".elb.ap-northeast-2.amazonaws.com/live")
+    stack.destroy()
+    assert stack.attributes() == {}
+
+
+def test_every_supported_type_can_be_made_and_then_stays_as_it_is(initialized: Initialized) -> None:
+    """With little more than its required arguments: whatever AWS would choose is chosen once and for all."""
+    resources = samples.every_type()
+    assert set(resources) == set(RESOURCES)
+    stack = initialized(samples.stack(resources))
+    stack.apply()
+    assert len(stack.attributes()) == len(RESOURCES)
+    assert stack.changes() == {}
+    stack.destroy()
+    assert stack.attributes() == {}
+
+
+def test_identifiers_have_the_shape_of_aws(initialized: Initialized) -> None:
+    """Ids and ARNs carry the stand-in's account, the provider's region, and what they refer to."""
+    stack = initialized(samples.stack(samples.load_balancer()))
+    stack.apply()
+    state = stack.attributes()
+    arn = state["aws_lb.ingest"]["arn"]
+    assert state["aws_vpc.main"]["id"].startswith("vpc-")
+    assert state["aws_subnet.a"]["vpc_id"] == state["aws_vpc.main"]["id"]
+    assert arn.startswith("arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:loadbalancer/net/ingest/")
+    assert state["aws_lb.ingest"]["id"] == arn
+    assert arn.endswith(state["aws_lb.ingest"]["arn_suffix"])
+
+
+def test_twins_are_two(initialized: Initialized) -> None:
+    """Two resources with the same arguments do not share an identity."""
+    stack = initialized(samples.stack({"aws_eip": {"one": {"domain": "vpc"}, "other": {"domain": "vpc"}}}))
+    stack.apply()
+    addresses = [eip["id"] for eip in stack.attributes().values()]
+    assert len(set(addresses)) == 2
+
+
+def test_a_changed_image_replaces_the_task_definition_and_updates_the_service(initialized: Initialized) -> None:
+    stack = initialized(samples.stack(_service()))
+    stack.apply()
+    before = stack.attributes()
+    stack.configure(samples.stack(_service(containers=[{**_CONTAINERS[0], "image": "rtmp:2"}])))
+    plan = stack.plan_json()
+    assert changes_in(plan) == {"aws_ecs_task_definition.rtmp": "delete, create", "aws_ecs_service.rtmp": "update"}
+    assert _replaced_by(plan, "aws_ecs_task_definition.rtmp") == [["container_definitions"]]
+    stack.apply()
+    after = stack.attributes()
+    assert stack.changes() == {}
+    assert after["aws_ecs_service.rtmp"]["id"] == before["aws_ecs_service.rtmp"]["id"]
+    assert after["aws_ecs_service.rtmp"]["task_definition"] == after["aws_ecs_task_definition.rtmp"]["arn"]
+    assert after["aws_ecs_task_definition.rtmp"]["arn"] != before["aws_ecs_task_definition.rtmp"]["arn"]
+
+
+def test_the_same_containers_in_other_words_change_nothing(initialized: Initialized) -> None:
+    """JSON is compared by meaning."""
+    document = samples.stack(_service())
+    stack = initialized(document)
+    stack.apply()
+    reordered = [dict(reversed(_CONTAINERS[0].items()))]
+    document["resource"]["aws_ecs_task_definition"]["rtmp"]["container_definitions"] = json.dumps(reordered, indent=2)
+    stack.configure(document)
+    assert stack.changes() == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "address", "action"),
+    [
+        pytest.param(
+            _service(), _service(desired_count=3), "aws_ecs_service.rtmp", "update", id="service, desired count"
+        ),
+        pytest.param(
+            _service(), _service(launch_type="EC2"), "aws_ecs_service.rtmp", "delete, create", id="service, launch type"
+        ),
+        pytest.param(
+            _service(),
+            _service(deployment_controller={"type": "ECS"}),
+            "aws_ecs_service.rtmp",
+            "update",
+            id="service, controller spelt out",
+        ),
+        pytest.param(
+            _service(),
+            _service(deployment_controller={"type": "CODE_DEPLOY"}),
+            "aws_ecs_service.rtmp",
+            "delete, create",
+            id="service, controller",
+        ),
+        pytest.param(
+            samples.table(),
+            samples.table(ttl={"attribute_name": "until", "enabled": True}),
+            "aws_dynamodb_table.leases",
+            "update",
+            id="table, time to live",
+        ),
+        pytest.param(
+            samples.table(),
+            samples.table(hash_key="viewer", attribute=[{"name": "viewer", "type": "S"}]),
+            "aws_dynamodb_table.leases",
+            "delete, create",
+            id="table, key",
+        ),
+        pytest.param(
+            {"aws_ecr_repository": {"one": {"name": "one"}}},
+            {"aws_ecr_repository": {"one": {"name": "one", "image_tag_mutability": "IMMUTABLE"}}},
+            "aws_ecr_repository.one",
+            "update",
+            id="repository, mutability",
+        ),
+        pytest.param(
+            {"aws_ecr_repository": {"one": {"name": "one"}}},
+            {"aws_ecr_repository": {"one": {"name": "other"}}},
+            "aws_ecr_repository.one",
+            "delete, create",
+            id="repository, name",
+        ),
+        pytest.param(
+            samples.log_groups("one"),
+            samples.log_groups("one", retention_in_days=30),
+            "aws_cloudwatch_log_group.one",
+            "update",
+            id="log group, retention",
+        ),
+        pytest.param(
+            samples.log_groups("one"),
+            samples.log_groups("one", region="us-east-1"),
+            "aws_cloudwatch_log_group.one",
+            "delete, create",
+            id="region",
+        ),
+    ],
+)
+def test_a_change_is_made_in_place_or_by_replacement(
+    initialized: Initialized, before: samples.Document, after: samples.Document, address: str, action: str
+) -> None:
+    """One argument changed; nothing else in the plan."""
+    stack = initialized(samples.stack(before))
+    stack.apply()
+    stack.configure(samples.stack(after))
+    assert stack.changes() == {address: action}
+
+
+_BOTH_SUBNETS = ["${aws_subnet.a.id}", "${aws_subnet.b.id}"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "replaced_by"),
+    [
+        pytest.param({}, {"subnets": _BOTH_SUBNETS}, None, id="one more subnet"),
+        pytest.param({"subnets": _BOTH_SUBNETS}, {}, "subnets", id="one subnet less"),
+        pytest.param({}, {"subnets": ["${aws_subnet.b.id}"]}, "subnets", id="another subnet"),
+        pytest.param({}, {"security_groups": ["${aws_security_group.second.id}"]}, None, id="another security group"),
+        pytest.param({"security_groups": []}, {}, "security_groups", id="first security group"),
+        pytest.param({}, {"security_groups": []}, "security_groups", id="no security group"),
+        pytest.param({}, {"internal": True}, "internal", id="scheme"),
+        pytest.param({}, {"enable_cross_zone_load_balancing": True}, None, id="cross-zone"),
+        pytest.param(
+            {"load_balancer_type": "application", "subnets": _BOTH_SUBNETS},
+            {"load_balancer_type": "application"},
+            None,
+            id="application load balancer, one subnet less",
+        ),
+    ],
+)
+def test_a_network_load_balancer_is_replaced_where_it_cannot_change(
+    initialized: Initialized, before: dict[str, Any], after: dict[str, Any], replaced_by: str | None
+) -> None:
+    """More subnets and other security groups come in place; a replacement would give every streamer a new URL."""
+    stack = initialized(samples.stack(samples.load_balancer(**before)))
+    stack.apply()
+    stack.configure(samples.stack(samples.load_balancer(**after)))
+    expected = "delete, create" if replaced_by else "update"
+    plan = stack.plan_json()
+    assert changes_in(plan) == {"aws_lb.ingest": expected}
+    assert _replaced_by(plan, "aws_lb.ingest") == ([[replaced_by]] if replaced_by else [])
+
+
+@pytest.mark.parametrize(
+    ("protected", "unprotected", "complaint"),
+    [
+        pytest.param(
+            samples.load_balancer(enable_deletion_protection=True),
+            samples.load_balancer(),
+            "cannot be deleted because deletion protection is enabled",
+            id="load balancer",
+        ),
+        pytest.param(
+            samples.table(deletion_protection_enabled=True),
+            samples.table(),
+            "currently protected against deletion",
+            id="table",
+        ),
+    ],
+)
+def test_fails_when_destroying_what_is_protected(
+    initialized: Initialized, protected: samples.Document, unprotected: samples.Document, complaint: str
+) -> None:
+    """The protected resource stays in the state; without its protection it goes."""
+    stack = initialized(samples.stack(protected))
+    stack.apply()
+    refused = stack.destroy(check=False)
+    assert refused.status == 1
+    assert complaint in " ".join(refused.text.split())
+    kept = set(stack.attributes())
+    assert kept & {"aws_lb.ingest", "aws_dynamodb_table.leases"}
+    stack.configure(samples.stack(unprotected))
+    stack.apply()
+    stack.destroy()
+    assert stack.attributes() == {}
+
+
+def test_terraform_cannot_import(initialized: Initialized) -> None:
+    """There is nothing to import from, and the stand-in says so."""
+    stack = initialized(samples.stack(samples.log_groups("one")))
+    result = stack.run("import", "-no-color", "aws_cloudwatch_log_group.one", "one", check=False)
+    assert result.status == 1
+    assert "The offline stand-in cannot import" in result.text

@@ -1,0 +1,42 @@
+"""What the tests of `ops` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.local_aws import LocalAws
+from tests.offline_terraform.engine import OfflineTerraform
+from tests.ops.harness import Project, project_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def running_aws() -> Iterator[LocalAws]:
+    """One server for all tests: to stop it takes half a second."""
+    with LocalAws() as running:
+        yield running
+
+
+@pytest.fixture
+def aws(running_aws: LocalAws) -> LocalAws:
+    """Local S3 and STS, empty."""
+    running_aws.reset()
+    return running_aws
+
+
+@pytest.fixture(scope="session")
+def engine(running_aws: LocalAws) -> Iterator[OfflineTerraform]:
+    """The stand-in, which remembers nothing; its buckets are made in the local S3 too."""
+    with OfflineTerraform(s3_endpoint=running_aws.endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+def project(tmp_path: Path, engine: OfflineTerraform, aws: LocalAws, synthesized: Path) -> Project:
+    """A copy of the repository whose synthesis is a copy of the session's."""
+    return project_in(tmp_path, engine, aws, synthesized)

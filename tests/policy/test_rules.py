@@ -1,0 +1,152 @@
+"""Our own rules: each finds what it is for, and finds nothing in the stacks as they are."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from policy.findings import StackDocument
+from policy.rules import RULES, check_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.template import Json, Template
+
+NAME = "LiveCommerceStreamingStack-everything"
+
+
+def only(document: Json, type_: str, id_start: str = "") -> Json:
+    (found,) = [one for id_, one in document["resource"][type_].items() if id_.startswith(id_start)]
+    assert isinstance(found, dict)
+    return found
+
+
+def edit_container(document: Json, change: Callable[[Json], object]) -> None:
+    task = only(document, "aws_ecs_task_definition")
+    (container,) = json.loads(task["container_definitions"])
+    change(container)
+    task["container_definitions"] = json.dumps([container])
+
+
+def violations(document: Json) -> list[tuple[str, str]]:
+    findings = check_rules([StackDocument(name=NAME, document=document)])
+    return [(finding.check, finding.address.partition(".")[0]) for finding in findings]
+
+
+TASK = "aws_ecs_task_definition"
+INGRESS = "aws_vpc_security_group_ingress_rule"
+EGRESS = "aws_vpc_security_group_egress_rule"
+ALARM = "aws_cloudwatch_metric_alarm"
+
+
+def stop_later_than_fargate_allows(document: Json) -> None:
+    edit_container(document, lambda container: container.update(stopTimeout=121))
+    # Or the deregistration delay would be too short as well, by another rule.
+    only(document, "aws_lb_target_group", "Playback").update(deregistration_delay="300")
+
+
+# rule -> (how to break it, the type that it must blame); a rule may have several ways
+BREAKS: list[tuple[str, str, Callable[[Json], object]]] = [
+    ("container-not-privileged", TASK, lambda d: edit_container(d, lambda c: c.update(privileged=True))),
+    ("container-read-only-root", TASK, lambda d: edit_container(d, lambda c: c.update(readonlyRootFilesystem=False))),
+    ("container-read-only-root", TASK, lambda d: edit_container(d, lambda c: c.pop("readonlyRootFilesystem"))),
+    ("container-user", TASK, lambda d: edit_container(d, lambda c: c.update(user="0:0"))),
+    ("container-user", TASK, lambda d: edit_container(d, lambda c: c.pop("user"))),
+    (
+        "container-capabilities",
+        TASK,
+        lambda d: edit_container(d, lambda c: c["linuxParameters"]["capabilities"].update(add=["SYS_ADMIN"])),
+    ),
+    ("container-capabilities", TASK, lambda d: edit_container(d, lambda c: c.pop("linuxParameters"))),
+    ("image-pinned", TASK, lambda d: edit_container(d, lambda c: c.update(image="registry.example:5000/image"))),
+    ("image-pinned", TASK, lambda d: edit_container(d, lambda c: c.update(image="registry.example/image:latest"))),
+    ("stop-timeout", TASK, stop_later_than_fargate_allows),
+    (
+        "deregistration-delay",
+        "aws_lb_target_group",
+        lambda d: only(d, "aws_lb_target_group", "Ingest").update(deregistration_delay="119"),
+    ),
+    ("policy-readable", "aws_iam_role_policy", lambda d: only(d, "aws_iam_role_policy", "FlowLog").update(policy="{}")),
+    (
+        "policy-readable",
+        "aws_iam_role",
+        lambda d: only(d, "aws_iam_role", "Roles_Task").update(assume_role_policy='${jsonencode({"a" = 1})}'),
+    ),
+    (
+        "no-inline-rules",
+        "aws_security_group",
+        lambda d: only(d, "aws_security_group", "SecurityGroups_Task").update(egress=[{"protocol": "-1"}]),
+    ),
+    ("egress-protocol", EGRESS, lambda d: only(d, EGRESS, "SecurityGroups_TaskToHttps").update(ip_protocol="-1")),
+    (
+        "rtmp-only-on-ingest-balancer",
+        INGRESS,
+        lambda d: replace_peer(only(d, INGRESS, "SecurityGroups_TaskRtmp"), cidr_ipv4="0.0.0.0/0"),
+    ),
+    (
+        "rtmp-only-on-ingest-balancer",
+        INGRESS,
+        lambda d: replace_peer(only(d, INGRESS, "SecurityGroups_TaskHls"), cidr_ipv6="::/0", ip_protocol="-1"),
+    ),
+    (
+        "playback-only-from-cloudfront",
+        INGRESS,
+        lambda d: replace_peer(only(d, INGRESS, "SecurityGroups_HlsFromCloudfront"), cidr_ipv4="10.0.0.0/8"),
+    ),
+    (
+        "playback-only-from-cloudfront",
+        INGRESS,
+        lambda d: only(d, INGRESS, "SecurityGroups_HlsFromCloudfront").update(prefix_list_id="pl-12345678"),
+    ),
+    ("playback-only-from-cloudfront", "aws_lb", lambda d: only(d, "aws_lb", "Playback").update(internal=False)),
+    ("alarm-has-action", ALARM, lambda d: only(d, ALARM, "Alarms_CpuHigh").update(alarm_actions=[])),
+    ("alarm-has-action", ALARM, lambda d: only(d, ALARM, "Alarms_CpuHigh").update(actions_enabled=False)),
+    ("alarm-treats-missing-data", ALARM, lambda d: only(d, ALARM, "Alarms_CpuHigh").pop("treat_missing_data")),
+    (
+        "alarm-treats-missing-data",
+        ALARM,
+        lambda d: only(d, ALARM, "Alarms_CpuHigh").update(treat_missing_data="missing"),
+    ),
+    (
+        "alarm-on-dashboard",
+        ALARM,
+        lambda d: d["resource"][ALARM].update(Orphan={"alarm_actions": ["arn"], "treat_missing_data": "ignore"}),
+    ),
+]
+
+
+def replace_peer(rule: Json, **peer: str) -> None:
+    for key in ("referenced_security_group_id", "prefix_list_id"):
+        rule.pop(key, None)
+    rule.update(peer)
+
+
+@pytest.mark.parametrize(
+    ("rule", "type_", "break_it"), [pytest.param(*case, id=f"{case[0]}-{i}") for i, case in enumerate(BREAKS)]
+)
+def test_a_rule_finds_its_violation(
+    everything: Template, rule: str, type_: str, break_it: Callable[[Json], object]
+) -> None:
+    """One thing is broken in the everything stack; just that rule blames just that resource."""
+    document = copy.deepcopy(everything.document)
+    assert violations(document) == []
+
+    break_it(document)
+
+    assert violations(document) == [(rule, type_)]
+
+
+def test_every_rule_is_seen_to_fail() -> None:
+    """A rule that cannot fail protects nothing."""
+    assert {case[0] for case in BREAKS} == RULES.keys()
+
+
+def test_the_stacks_as_they_are_break_no_rule(templates: dict[str, Template]) -> None:
+    """dev, prod and everything."""
+    stacks = [StackDocument(name=name, document=template.document) for name, template in templates.items()]
+
+    assert check_rules(stacks) == []

@@ -1,0 +1,288 @@
+"""scripts/build-and-push-image.sh with stand-ins for aws, docker and podman on PATH."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "build-and-push-image.sh"
+ACCOUNT = "210987654321"
+REGISTRY = f"{ACCOUNT}.dkr.ecr.ap-northeast-2.amazonaws.com"
+DIGEST = "sha256:" + "ab" * 32
+
+# Each stand-in writes down how it was called; the state is files: `pushed` holds the tag that ECR has.
+AWS = """#!/bin/bash
+echo "aws $*" >>calls
+case "$1 $2" in
+  "sts get-caller-identity") [ ! -e signed-out ] || exit 253; echo ACCOUNT ;;
+  "ecr get-login-password") echo secret ;;
+  "ecr describe-images")
+    [ ! -e no-repository ] || { echo "An error occurred (RepositoryNotFoundException)" >&2; exit 254; }
+    [ ! -e ecr-down ] || { echo "An error occurred (ServerException)" >&2; exit 255; }
+    [[ -e pushed && "$*" == *"imageTag=$(cat pushed) "* ]] || { echo "(ImageNotFoundException)" >&2; exit 254; }
+    echo DIGEST ;;
+esac
+""".replace("ACCOUNT", ACCOUNT).replace("DIGEST", DIGEST)
+ENGINE = """#!/bin/bash
+echo "$(basename "$0") $*" >>calls
+[[ "$1" != login ]] || cat >password
+[[ "$1 $2" != "buildx version" ]] || [ ! -e no-buildx ] || exit 1
+[[ "$1 $2" != "buildx build" ]] || [ ! -e broken-build ] || exit 17
+for argument in "$@"; do
+  [[ $argument != *:* || $argument != *dkr.ecr* ]] || image=$argument
+done
+[[ "$*" != *push* ]] || echo "${image##*:}" >pushed
+"""
+
+
+@dataclass
+class Checkout:
+    """A clone as an operator has it, with the stand-ins in front of everything on PATH."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.folder / "scripts" / SCRIPT.name, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def state(self, name: str, text: str = "") -> None:
+        (self.folder / name).write_text(text)
+
+    def calls(self) -> list[str]:
+        """What was called, in order; asking docker for its plug-in is no news."""
+        calls = (self.folder / "calls").read_text().splitlines() if (self.folder / "calls").exists() else []
+        return [call for call in calls if call != "docker buildx version"]
+
+    def tag(self) -> str:
+        return self.git("log", "-1", "--format=%h", "--abbrev=12", "--", "container")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    for name in ("scripts", "environments", "container", "bin"):
+        (tmp_path / name).mkdir()
+    shutil.copy(SCRIPT, tmp_path / "scripts")
+    for name, architecture in (("dev", "ARM64"), ("prod", "X86_64")):
+        (tmp_path / "environments" / f"{name}.toml").write_text(
+            f'[other]\narchitecture = "6502"\n[task]\ncpu = 2048\narchitecture = "{architecture}"  # cheap\n[tags]\n'
+        )
+    (tmp_path / "container" / "Dockerfile").write_text("FROM scratch\n")
+    for name, text in (("aws", AWS), ("docker", ENGINE), ("podman", ENGINE)):
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    checkout = Checkout(tmp_path, environment)
+    checkout.git("init", "--quiet")
+    checkout.git("add", "scripts", "environments", "container")
+    checkout.git("commit", "--quiet", "--message=first")
+    return checkout
+
+
+def test_builds_pushes_and_says_what_to_write_down(checkout: Checkout) -> None:
+    """The repository of the original, the tag of the commit, and the digest on standard output."""
+    done = checkout.run("dev", "ap-northeast-2")
+    image = f"{REGISTRY}/live-commerce-rtmp-dev:{checkout.tag()}"
+    revision = checkout.git("rev-parse", "HEAD")
+    assert (done.returncode, done.stdout) == (0, f'image_digest = "{DIGEST}"\n'), done.stderr
+    assert "environments/dev.toml" in done.stderr
+    calls = checkout.calls()
+    assert [call.split()[:2] for call in calls] == [
+        ["aws", "sts"],
+        ["aws", "ecr"],  # is the tag there?
+        *sorted([["aws", "ecr"], ["docker", "login"]], key=lambda call: call != calls_at(calls, 2)),
+        ["docker", "buildx"],
+        ["aws", "ecr"],  # which digest has it?
+    ]
+    assert calls[4] == (
+        f"docker buildx build --platform linux/arm64 --target rtmp --build-arg VERSION={checkout.tag()} "
+        f"--build-arg REVISION={revision} --provenance=false --tag {image} --push container"
+    )
+    assert f"docker login --username AWS --password-stdin {REGISTRY}" in calls
+    assert (checkout.folder / "password").read_text() == "secret\n"
+
+
+def calls_at(calls: list[str], index: int) -> list[str]:
+    """Both sides of a pipe start together: either may be written down first."""
+    return calls[index].split()[:2]
+
+
+def test_builds_for_the_architecture_of_the_environment(checkout: Checkout) -> None:
+    """What Fargate is told to run is what is built."""
+    checkout.run("prod", "ap-northeast-2")
+    assert "--platform linux/amd64" in "\n".join(checkout.calls())
+
+
+def test_an_option_beats_the_architecture_of_the_environment(checkout: Checkout) -> None:
+    """For a trial on the operator's own machine."""
+    checkout.run("prod", "ap-northeast-2", "--platform", "linux/arm64")
+    assert "--platform linux/arm64" in "\n".join(checkout.calls())
+
+
+def test_does_not_build_what_is_there(checkout: Checkout) -> None:
+    """Tags are immutable, so the second run only looks."""
+    first = checkout.run("dev", "ap-northeast-2")
+    (checkout.folder / "calls").unlink()
+    second = checkout.run("dev", "ap-northeast-2")
+    assert (second.returncode, second.stdout) == (0, first.stdout)
+    assert {call.split()[0] for call in checkout.calls()} == {"aws"}
+
+
+def test_a_commit_elsewhere_makes_no_new_image(checkout: Checkout) -> None:
+    """Writing the digest into the environment file and committing it must not ask for the next image."""
+    checkout.run("dev", "ap-northeast-2")
+    tag = checkout.tag()
+    (checkout.folder / "environments" / "dev.toml").write_text('[task]\narchitecture = "ARM64"\nimage_digest = "x"\n')
+    checkout.git("commit", "--quiet", "--all", "--message=second")
+    (checkout.folder / "calls").unlink()
+    assert checkout.run("dev", "ap-northeast-2").returncode == 0
+    assert checkout.tag() == tag
+    assert "docker" not in "\n".join(checkout.calls())
+
+
+def test_podman_builds_an_image_with_a_health_check(checkout: Checkout) -> None:
+    """Podman's own format has none."""
+    (checkout.folder / "bin" / "docker").unlink()
+    done = checkout.run("dev", "ap-northeast-2")
+    image = f"{REGISTRY}/live-commerce-rtmp-dev:{checkout.tag()}"
+    assert done.returncode == 0, done.stderr
+    calls = [call for call in checkout.calls() if call.startswith("podman") and "login" not in call]
+    assert re.fullmatch(rf"podman build --platform linux/arm64 .* --format docker --tag {image} container", calls[0])
+    assert calls[1:] == [f"podman push {image}"]
+
+
+def test_dry_run_runs_nothing(checkout: Checkout) -> None:
+    """Each command can be pasted; without .env the account is the documented placeholder."""
+    (checkout.folder / "bin" / "aws").unlink()
+    done = checkout.run("dev", "ap-northeast-2", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    registry = REGISTRY.replace(ACCOUNT, "123456789012")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("aws ecr get-login-password --region ap-northeast-2 | docker login")
+    assert lines[1].startswith("docker buildx build")
+    assert f"{registry}/live-commerce-rtmp-dev:{checkout.tag()}" in lines[1]
+    assert checkout.calls() == []
+
+
+def test_allow_dirty_marks_the_tag(checkout: Checkout) -> None:
+    """Nobody can take it for the commit."""
+    (checkout.folder / "container" / "Dockerfile").write_text("FROM scratch AS other\n")
+    done = checkout.run("dev", "ap-northeast-2", "--allow-dirty")
+    assert done.returncode == 0, done.stderr
+    pushed = (checkout.folder / "pushed").read_text().strip()
+    assert re.fullmatch(checkout.tag() + r"-dirty-\d{8}T\d{6}Z", pushed)
+    assert f"REVISION={checkout.git('rev-parse', 'HEAD')}-dirty" in "\n".join(checkout.calls())
+
+
+def test_fails_when_the_tree_is_dirty(checkout: Checkout) -> None:
+    """A new file counts as well as a changed one."""
+    (checkout.folder / "container" / "new").write_text("")
+    done = checkout.run("dev", "ap-northeast-2")
+    assert done.returncode == 3
+    assert "uncommitted changes" in done.stderr
+    assert checkout.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "expected <env> <region>, got 0 arguments"),
+        (["dev"], "expected <env> <region>, got 1 arguments"),
+        (["staging", "ap-northeast-2"], "no environments/staging.toml; environments: dev prod"),
+        (["../dev", "ap-northeast-2"], "no environments/../dev.toml"),
+        (["dev", "seoul"], "region must be like ap-northeast-2, got 'seoul'"),
+        (["dev", "ap-northeast-2", "--fast"], "unknown option --fast"),
+        (["dev", "ap-northeast-2", "--platform"], "--platform needs a value"),
+        (["dev", "ap-northeast-2", "--platform", "linux/riscv64"], "got 'linux/riscv64'"),
+        (["dev", "ap-northeast-2", "--engine", "lxc"], "engine must be docker or podman, got 'lxc'"),
+    ],
+)
+def test_fails_when_it_is_called_wrongly(checkout: Checkout, arguments: list[str], text: str) -> None:
+    """Exit code 2, what was wrong and what is right, and nothing touched."""
+    done = checkout.run(*arguments)
+    assert done.returncode == 2
+    assert text in done.stderr
+    assert checkout.calls() == []
+
+
+def test_fails_when_the_architecture_is_unknown(checkout: Checkout) -> None:
+    """The environment file is the operator's: say which key."""
+    (checkout.folder / "environments" / "dev.toml").write_text('[task]\narchitecture = "arm"\n')
+    done = checkout.run("dev", "ap-northeast-2")
+    assert done.returncode == 2
+    assert "task.architecture in environments/dev.toml must be ARM64 or X86_64, got 'arm'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "text"),
+    [
+        ("signed-out", 3, "not signed in"),
+        ("no-repository", 3, "deploy LiveCommerceBootstrapStack-dev first"),
+        ("ecr-down", 1, "ECR does not answer"),
+        ("no-buildx", 3, "no buildx plugin"),
+        ("broken-build", 1, "build or push failed"),
+    ],
+)
+def test_fails_when_the_surroundings_do(checkout: Checkout, state: str, code: int, text: str) -> None:
+    """What is missing, and no digest on standard output."""
+    checkout.state(state)
+    done = checkout.run("dev", "ap-northeast-2")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert text in done.stderr
+
+
+def test_fails_when_no_engine_is_installed(checkout: Checkout) -> None:
+    """Both are named."""
+    for name in ("docker", "podman"):
+        (checkout.folder / "bin" / name).unlink()
+    if any(shutil.which(name, path="/usr/bin:/bin") for name in ("docker", "podman")):
+        (checkout.folder / "tools").mkdir()
+        for tool in ("bash", "git", "awk", "sed", "basename", "dirname", "date", "env"):
+            (checkout.folder / "tools" / tool).symlink_to(shutil.which(tool) or tool)
+        checkout.environment["PATH"] = f"{checkout.folder / 'bin'}:{checkout.folder / 'tools'}"
+    done = checkout.run("dev", "ap-northeast-2")
+    assert done.returncode == 3
+    assert "neither docker nor podman is installed" in done.stderr
+
+
+@pytest.mark.parametrize("source", [".env", "environment"])
+def test_fails_when_signed_in_to_another_account(checkout: Checkout, source: str) -> None:
+    """Pushing prod's image to dev's account is the mistake that two profiles invite."""
+    if source == ".env":
+        checkout.state(".env", 'CDK_DEFAULT_ACCOUNT="111111111111"\n')
+    else:
+        checkout.environment["CDK_DEFAULT_ACCOUNT"] = "111111111111"
+    done = checkout.run("dev", "ap-northeast-2")
+    assert done.returncode == 3
+    assert f"account {ACCOUNT}, and CDK_DEFAULT_ACCOUNT is 111111111111" in done.stderr
+    assert {call.split()[1] for call in checkout.calls()} == {"sts"}
+
+
+def test_help_names_every_option(checkout: Checkout) -> None:
+    """On standard output, exit code 0."""
+    done = checkout.run("--help")
+    assert done.returncode == 0
+    cases = re.findall(r"^ +(--[a-z-]+(?: \| --?[a-z-]+)*)\)", SCRIPT.read_text(), re.MULTILINE)
+    options = {option for case in cases for option in re.findall(r"--[a-z-]+", case)}
+    assert len(options) == 5
+    assert options <= set(re.findall(r"--[a-z-]+", done.stdout))
+    assert os.access(SCRIPT, os.X_OK)

@@ -1,0 +1,105 @@
+"""Real Terraform core on the synthesized stacks, with the offline stand-in for AWS."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.offline_terraform.engine import OfflineTerraform, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.template import Json, Template
+
+DEV = "LiveCommerceStreamingStack-dev"
+STACKS = [
+    f"LiveCommerce{kind}Stack-{environment}"
+    for environment in ("dev", "prod", "everything")
+    for kind in ("Bootstrap", "Streaming")
+]
+
+
+@pytest.fixture(scope="module")
+def terraform() -> Iterator[OfflineTerraform]:
+    """One engine for all tests here."""
+    with OfflineTerraform() as engine:
+        yield engine
+
+
+def validate(terraform: OfflineTerraform, source: Path | Json) -> Result:
+    stack = terraform.stack(source, backend="as synthesized")
+    stack.run("init", "-no-color", "-backend=false")
+    return stack.validate(check=False)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_core_accepts_every_stack(terraform: OfflineTerraform, synthesized: Path, name: str) -> None:
+    """Names, types, required arguments, references and the graph are right."""
+    result = validate(terraform, synthesized / name)
+
+    assert result.status == 0, result.text
+
+
+def unknown_attribute(document: Json) -> None:
+    for service in document["resource"]["aws_ecs_service"].values():
+        service["desierd_count"] = 1
+
+
+def missing_argument(document: Json) -> None:
+    for listener in document["resource"]["aws_lb_listener"].values():
+        del listener["default_action"]
+
+
+def wrong_type(document: Json) -> None:
+    for balancer in document["resource"]["aws_lb"].values():
+        balancer["subnets"] = {"a": "b"}
+
+
+def dangling_reference(document: Json) -> None:
+    for balancer in document["resource"]["aws_lb"].values():
+        balancer["security_groups"] = ["${aws_security_group.Nowhere.id}"]
+
+
+def cycle(document: Json) -> None:
+    vpc = next(iter(document["resource"]["aws_vpc"].values()))
+    vpc["tags"] = {"Gateway": "${aws_internet_gateway.Network_InternetGateway_D8FF3F66.id}"}
+
+
+@pytest.mark.parametrize(
+    ("break_it", "error"),
+    [
+        (unknown_attribute, 'No argument or block type is named "desierd_count"'),
+        (missing_argument, "default_action"),
+        (wrong_type, "Incorrect attribute value type"),
+        (dangling_reference, "Reference to undeclared resource"),
+        (cycle, "Cycle:"),
+    ],
+)
+def test_fails_when_a_stack_is_broken(
+    terraform: OfflineTerraform, dev: Template, break_it: Callable[[Json], Any], error: str
+) -> None:
+    """Each kind of mistake is told by Terraform itself, so validation does not pass for want of looking."""
+    document = copy.deepcopy(dev.document)
+    break_it(document)
+
+    result = validate(terraform, document)
+
+    assert result.status == 1
+    assert error in result.text
+
+
+def test_a_plan_from_nothing_creates_every_address(
+    terraform: OfflineTerraform, synthesized: Path, dev: Template
+) -> None:
+    """The whole configuration plans, and what it would create is what is pinned."""
+    stack = terraform.stack(synthesized / DEV)
+    stack.init()
+
+    changes = stack.changes()
+
+    assert set(changes.values()) == {"create"}
+    assert sorted(changes) == [address for address in dev.addresses() if not address.startswith("data.")]

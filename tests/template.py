@@ -1,0 +1,65 @@
+"""Read a synthesized stack the way a test wants to: by type, by id, with failures that say what there was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One stack's Terraform JSON."""
+
+    document: Json
+
+    def resources(self, type_: str) -> dict[str, Json]:
+        """Logical id to arguments."""
+        named: dict[str, Json] = self.document.get("resource", {}).get(type_, {})
+        return named
+
+    def data(self, type_: str) -> dict[str, Json]:
+        """Logical id to arguments, of data sources."""
+        named: dict[str, Json] = self.document.get("data", {}).get(type_, {})
+        return named
+
+    def one(self, type_: str, id_start: str = "") -> Json:
+        """The only resource of this type whose id starts so."""
+        return self._only(self.resources(type_), type_, id_start)
+
+    def one_data(self, type_: str, id_start: str = "") -> Json:
+        """The only data source of this type whose id starts so."""
+        return self._only(self.data(type_), type_, id_start)
+
+    def reference(self, type_: str, id_start: str, attribute: str) -> str:
+        """`${type.id.attribute}` of the only such resource."""
+        matching = [id_ for id_ in self.resources(type_) if id_.startswith(id_start)]
+        assert len(matching) == 1, f"{type_} starting with {id_start!r}: expected one, there are {matching}"
+        return f"${{{type_}.{matching[0]}.{attribute}}}"
+
+    def statements(self, id_start: str) -> dict[str, Json]:
+        """Sid to statement, of one policy document."""
+        document = self.one_data("aws_iam_policy_document", id_start)
+        return {statement["sid"]: statement for statement in document["statement"]}
+
+    def outputs(self) -> dict[str, Any]:
+        """Output name to value."""
+        return {name: output["value"] for name, output in self.document.get("output", {}).items()}
+
+    def addresses(self) -> list[str]:
+        """Every address, sorted."""
+        return sorted(
+            f"{prefix}{type_}.{name}"
+            for prefix, section in (("", "resource"), ("data.", "data"))
+            for type_, named in self.document.get(section, {}).items()
+            for name in named
+        )
+
+    @staticmethod
+    def _only(named: dict[str, Json], type_: str, id_start: str) -> Json:
+        matching = {id_: arguments for id_, arguments in named.items() if id_.startswith(id_start)}
+        assert len(matching) == 1, (
+            f"{type_} starting with {id_start!r}: expected one, there are {sorted(matching) or sorted(named)}"
+        )
+        return next(iter(matching.values()))

@@ -1,0 +1,114 @@
+"""What the infrastructure and the container promise each other: settings, health check, metrics."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from origin.ingest import Reason
+from origin.metrics import Metrics
+from origin.settings import Settings, load
+
+from constructs_lib.dashboard import REJECTION_REASONS
+from constructs_lib.metrics import ORIGIN_NAMESPACE, OriginMetrics
+from tests.shipped import ROOT
+
+if TYPE_CHECKING:
+    from tests.template import Json, Template
+
+CLUSTER, SERVICE = "live-commerce-streaming-dev", "live-commerce-rtmp-dev"
+
+
+def container(template: Template) -> Json:
+    (definition,) = json.loads(template.one("aws_ecs_task_definition")["container_definitions"])
+    return dict(definition)
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod", "everything"])
+def test_the_origin_starts_on_what_the_task_definition_tells_it(
+    templates: dict[str, Template], environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every variable is a setting of the origin, with a value that it accepts."""
+    definition = container(templates[f"LiveCommerceStreamingStack-{environment}"])
+    variables = {variable["name"]: variable["value"] for variable in definition["environment"]}
+    secrets = {secret["name"] for secret in definition["secrets"]}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    settings = load()
+
+    assert {name.lower() for name in variables.keys() | secrets} <= Settings.model_fields.keys()
+    assert settings.environment == environment
+    assert [rung.name for rung in settings.ladder] == [rung["name"] for rung in json.loads(variables["LADDER"])]
+
+
+def test_ports_are_the_ones_that_the_origin_listens_on(dev: Template) -> None:
+    """The task definition sets no port: it maps the origin's defaults."""
+    mapped = {mapping["containerPort"] for mapping in container(dev)["portMappings"]}
+
+    assert mapped == {Settings.model_fields["rtmp_port"].default, Settings.model_fields["http_port"].default}
+
+
+def test_the_health_check_is_in_the_image(dev: Template) -> None:
+    """ECS runs the very program that the image's own HEALTHCHECK runs."""
+    kind, program = container(dev)["healthCheck"]["command"]
+
+    assert kind == "CMD"
+    assert (ROOT / "container" / program).is_file()
+    assert f'CMD ["{program}"]' in (ROOT / "container" / "Dockerfile").read_text()
+
+
+def test_metrics_have_the_dimensions_that_the_infrastructure_reads() -> None:
+    """Namespace, name and dimensions meet: autoscaling, alarms and dashboard would else read nothing, for ever."""
+    lines: list[Json] = []
+    origin = Metrics(
+        namespace=ORIGIN_NAMESPACE,
+        cluster_name=CLUSTER,
+        service_name=SERVICE,
+        write=lambda line: lines.append(json.loads(line)),
+    )
+    read = OriginMetrics(CLUSTER, SERVICE)
+
+    origin.emit({"StreamsPerTask": (1, "Count")})
+    origin.rejected("capacity")
+
+    assert published(lines[0]) == {("StreamsPerTask", frozenset(read.streams_per_task().dimensions.items()))}
+    assert published(lines[1]) == {
+        ("RejectedPublish", frozenset(metric.dimensions.items()))
+        for metric in (read.rejected_publishes(), read.rejected_for("capacity"))
+    }
+
+
+def published(line: Json) -> set[tuple[str, frozenset[tuple[str, str]]]]:
+    """(name, dimensions) of each metric that CloudWatch makes of one embedded-metric-format line."""
+    return {
+        (metric["Name"], frozenset((name, line[name]) for name in dimensions))
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for dimensions in directive["Dimensions"]
+        for metric in directive["Metrics"]
+    }
+
+
+def test_every_metric_that_is_read_is_written_somewhere() -> None:
+    """By its name in the origin's source; that it arrives is tested where a real origin runs."""
+    read = OriginMetrics(CLUSTER, SERVICE)
+    names = {
+        metric.name
+        for metric in (
+            read.active_streams(),
+            read.streams_per_task(),
+            read.rejected_publishes(),
+            read.encoder_speed(),
+            read.encoder_failures(),
+            read.time_to_first_segment(),
+        )
+    }
+    source = "".join(path.read_text() for path in (ROOT / "container" / "origin").glob("*.py"))
+
+    assert {name for name in names if f'"{name}"' not in source} == set()
+
+
+def test_the_dashboard_shows_every_reason_for_a_rejection() -> None:
+    """A reason that the origin learns to give must not be invisible."""
+    assert set(REJECTION_REASONS) == set(get_args(Reason))

@@ -1,0 +1,28 @@
+"""What `make` says before any work begins."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from tests.shipped import ROOT
+
+
+@pytest.mark.parametrize("target", ["plan", "bootstrap", "deploy", "outputs", "destroy"])
+def test_fails_when_the_environment_does_not_exist(target: str) -> None:
+    """At once: nothing is set up or synthesized for it."""
+    run = subprocess.run(
+        ["make", "--no-print-directory", target, "ENV=qa"],
+        cwd=ROOT,
+        # As from a shell: the make that runs the tests speaks to its own children through these.
+        env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("no environments/qa.toml; ENV is one of: dev prod\n")

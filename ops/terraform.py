@@ -66,11 +66,26 @@ class Terraform:
         Raises:
             FailedError: it failed.
         """
+        self._drop_torn_record()
         with tempfile.TemporaryFile() as output:
             if self._run(["init", "-input=false", *arguments], output=output):
                 output.seek(0)
                 say(output.read().decode(errors="replace").strip())
                 raise FailedError(self._failed("init"))
+
+    def _drop_torn_record(self) -> None:
+        """Terraform notes the backend in use in a file of its data folder, and writes that in place.
+
+        Killed in the act it leaves half a file, which every later init stumbles over, also one with -reconfigure. The
+        note says nothing that the stack does not say as well.
+        """
+        record = self.folder / os.environ.get("TF_DATA_DIR", ".terraform") / "terraform.tfstate"
+        try:
+            json.loads(record.read_bytes())
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            record.unlink()
 
     def plan(self, *arguments: str) -> bool:
         """Show and keep a plan; whether there is anything in it to apply.

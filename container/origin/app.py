@@ -19,7 +19,7 @@ from origin.ingest import Ingest
 from origin.metrics import Metrics
 from origin.nginx import Nginx
 from origin.playlists import usual_rate
-from origin.registry import InProcessRegistry
+from origin.registry import Holder, InProcessRegistry
 from origin.session import Session, Surroundings
 from origin.settings import Settings
 from origin.source import Memory
@@ -62,7 +62,8 @@ class Origin:
                 settings=self._settings, metrics=self._metrics, admission=self._admission, memory=Memory()
             )
             backend = Backend(self._settings.backend_url, self._settings.backend_token, http)
-            self._ingest = Ingest(around, backend, InProcessRegistry(), nginx.drop)
+            registry = InProcessRegistry(Holder("local", f"http://127.0.0.1:{self._settings.http_port}"))
+            self._ingest = Ingest(around, backend, registry, nginx.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
             await self._listen(stack)
             if self._settings.leases_table:

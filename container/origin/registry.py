@@ -1,12 +1,32 @@
-"""Who has which stream. One task knows by itself; several will have to ask a table."""
+"""Who has which stream. One task knows by itself (here); several ask a table of leases (`leases`)."""
 
 import time
 from dataclasses import dataclass
 from typing import Protocol
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A task that has, or last had, a stream."""
+
+    task: str  # its id; unique over restarts
+    address: str  # http://<private address>:<port>, where its peers reach it
+
+
 class StreamTakenError(Exception):
-    """Another task has this stream, and its publisher is well."""
+    """Another task has this stream, as far as can be known."""
+
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(f"{holder.task} has this stream")
+        self.holder = holder
+
+
+class RegistryUnavailableError(Exception):
+    """The registry does not answer; what it would have said is unknown."""
+
+
+class LeaseLostError(Exception):
+    """The stream is not ours any more: another task has it, or the lease was taken away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +38,39 @@ class Position:
 
 
 class StreamRegistry(Protocol):
-    """Takes, keeps and gives back the ownership of playback ids."""
+    """Takes, keeps and gives back the ownership of playback ids, for one task."""
+
+    @property
+    def me(self) -> Holder:
+        """This task."""
 
     async def acquire(self, playback_id: str, session: str) -> Position:
-        """Own the id from now on, and learn where its playlists go on; StreamTakenError if someone else owns it."""
+        """Own the id from now on, for this publish session, and learn where its playlists go on.
+
+        Raises:
+            StreamTakenError: someone else owns it.
+            RegistryUnavailableError: nobody can tell; own nothing.
+        """
 
     async def renew(self, playback_id: str, session: str, position: Position) -> None:
-        """Say that the session is alive and how far it got."""
+        """Say that the session is alive and how far it got.
+
+        Raises:
+            LeaseLostError: it is not ours any more; stop serving it.
+            RegistryUnavailableError: nobody can tell; go on, and ask again.
+        """
 
     async def release(self, playback_id: str, session: str, position: Position) -> None:
-        """Give the id back."""
+        """Give the id back. Never fails: what cannot be given back expires."""
+
+    def holds(self, playback_id: str) -> bool:
+        """Whether this task owns the id at this moment, for certain. Asks nobody: it is called for every request."""
+
+    async def holder(self, playback_id: str) -> Holder | None:
+        """Who serves this id: its owner, or who had it last; None when nobody does or nobody can tell.
+
+        For routing: the answer may be a second old, and many callers at once cost one look-up.
+        """
 
 
 _EPOCH = 1_577_836_800  # 2020-01-01: keeps the numbers within 31 bits until 2054
@@ -42,7 +85,8 @@ def clock_msn() -> int:
 class InProcessRegistry:
     """For one task alone. Sequence numbers come from the clock and from what this process has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, me: Holder) -> None:
+        self.me = me
         self._positions: dict[str, Position] = {}
 
     async def acquire(self, playback_id: str, session: str) -> Position:  # noqa: ARG002 # there is nobody else
@@ -56,3 +100,9 @@ class InProcessRegistry:
         self._positions[playback_id] = position
         while len(self._positions) > 1000:
             del self._positions[next(iter(self._positions))]
+
+    def holds(self, playback_id: str) -> bool:  # noqa: ARG002 # there is nobody else
+        return True
+
+    async def holder(self, playback_id: str) -> Holder | None:  # noqa: ARG002 # there is nobody else
+        return self.me

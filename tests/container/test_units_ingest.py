@@ -8,7 +8,7 @@ from origin import rtmp
 from origin.admission import Admission
 from origin.ingest import Ingest, Publisher
 from origin.metrics import Metrics
-from origin.registry import InProcessRegistry
+from origin.registry import Holder, InProcessRegistry
 from origin.session import Surroundings
 from origin.settings import Settings
 from origin.source import Memory
@@ -33,7 +33,7 @@ def ingest() -> Ingest:
         memory=Memory(),
     )
     backend: Any = Welcome()
-    return Ingest(around, backend, InProcessRegistry(), drop)
+    return Ingest(around, backend, InProcessRegistry(Holder("task", "http://127.0.0.1:8080")), drop)
 
 
 async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:

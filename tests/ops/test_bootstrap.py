@@ -244,6 +244,24 @@ def test_it_completes_after_being_killed_inside_the_move(
     assert_complete(project, aws, templates)
 
 
+def test_it_completes_when_the_record_of_the_backend_is_torn(
+    project: Project, aws: LocalAws, templates: dict[str, Template]
+) -> None:
+    """Killed while Terraform wrote down which backend it uses: half a file, or an empty one."""
+    assert project.run("bootstrap", "dev", "--yes").returncode == 0
+    recorded = identities(stored(aws))
+    record = project.folder / "cdktf.out/stacks" / DEV.bootstrap_stack_name / ".terraform/terraform.tfstate"
+    whole = record.read_bytes()
+    for torn in (b"", whole[: len(whole) // 2]):
+        record.write_bytes(torn)
+
+        run = project.run("bootstrap", "dev", "--yes")
+
+        assert run.returncode == 0, run.stderr
+        assert identities(stored(aws)) == recorded
+    assert_complete(project, aws, templates)
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupt_ends_it_in_order(slow_project: Project, aws: LocalAws, number: int, status: int) -> None:
     """Ctrl-C goes to all, SIGTERM to us alone. Terraform saves what it has made, and a second run goes on."""

@@ -182,7 +182,8 @@ class Provider:
                     detail=f"There is no AWS behind it to read {type_name} {id_} from.",
                 )
             )
-        empty: dict[str, Any] = {name: None if nested.nesting == "single" else [] for name, nested in block.blocks.items()}
+        blocks = block.blocks.items()
+        empty: dict[str, Any] = {name: None if nested.nesting == "single" else [] for name, nested in blocks}
         plan = self.plan(type_name, None, {**empty, rules.import_id: id_}, replace(configuration, default_tags={}))
         assert plan
         resource = self.apply(type_name, None, plan.resource, configuration)

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from origin import hooks
+from origin import ecs, hooks
 from origin.admission import Admission
 from origin.backend import Backend
 from origin.delivery import Delivery
@@ -19,7 +19,8 @@ from origin.ingest import Ingest
 from origin.metrics import Metrics
 from origin.nginx import Nginx
 from origin.playlists import usual_rate
-from origin.registry import Holder, InProcessRegistry
+from origin.protection import Protection
+from origin.registry import InProcessRegistry
 from origin.session import Session, Surroundings
 from origin.settings import Settings
 from origin.source import Memory
@@ -62,7 +63,7 @@ class Origin:
                 settings=self._settings, metrics=self._metrics, admission=self._admission, memory=Memory()
             )
             backend = Backend(self._settings.backend_url, self._settings.backend_token, http)
-            registry = InProcessRegistry(Holder("local", f"http://127.0.0.1:{self._settings.http_port}"))
+            registry = InProcessRegistry(await ecs.identity(self._settings, http))
             self._ingest = Ingest(around, backend, registry, nginx.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
             await self._listen(stack)
@@ -70,9 +71,11 @@ class Origin:
                 _LOG.warning("LEASES_TABLE is set, but this origin knows only its own streams")
             await nginx.start()
             stack.push_async_callback(nginx.stop)
-            chores = [asyncio.create_task(chore()) for chore in (self._sweep, self._report, _reap)]
+            chores = [self._sweep, self._report, _reap]
+            if self._settings.ecs_agent_uri:
+                chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
             for chore in chores:
-                stack.callback(chore.cancel)
+                stack.callback(asyncio.create_task(chore()).cancel)
             return await self._serve(nginx)
 
     async def _listen(self, stack: AsyncExitStack) -> None:
@@ -120,6 +123,14 @@ class Origin:
         idle.cancel()
         at_once.cancel()
         await self._ingest.close()
+
+    def _needed(self) -> bool:
+        """Whether stopping this task would cut anyone off: a publisher, one being let in, or viewers.
+
+        A stream without a publisher counts until its playlists have ended: a streamer who reconnects within that time
+        carries on with what is in this task's memory, and viewers are still fetching the last of it.
+        """
+        return self._admission.used > 0 or any(not stream.ended for stream in self._ingest.streams.values())
 
     # --- chores ---
 

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from origin import hooks
+from origin import ecs, hooks
 from origin.admission import Admission
 from origin.backend import Backend
 from origin.delivery import Delivery
@@ -22,6 +22,7 @@ from origin.metrics import Metrics
 from origin.nginx import Nginx
 from origin.peers import Peers
 from origin.playlists import usual_rate
+from origin.protection import Protection
 from origin.registry import Holder, InProcessRegistry, StreamRegistry
 from origin.routing import Router
 from origin.session import Session, Surroundings
@@ -68,22 +69,25 @@ class Origin:
             backend = Backend(self._settings.backend_url, self._settings.backend_token, http)
             peers = Peers()
             stack.push_async_callback(peers.close)
-            registry = self._registry(peers)
+            registry = self._registry(await ecs.identity(self._settings, http), peers, stack)
             self._ingest = Ingest(around, backend, registry, nginx.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
             await self._listen(stack, Router(self._delivery, registry, peers, self._settings, self._metrics))
             await nginx.start()
             stack.push_async_callback(nginx.stop)
-            chores = [asyncio.create_task(chore()) for chore in (self._sweep, self._report, _reap)]
+            chores = [self._sweep, self._report, _reap]
+            if self._settings.ecs_agent_uri:
+                chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
             for chore in chores:
-                stack.callback(chore.cancel)
+                stack.callback(asyncio.create_task(chore()).cancel)
             return await self._serve(nginx)
 
-    def _registry(self, peers: Peers) -> StreamRegistry:
-        me = Holder("local", f"http://127.0.0.1:{self._settings.http_port}")
+    def _registry(self, me: Holder, peers: Peers, stack: AsyncExitStack) -> StreamRegistry:
         if self._settings.leases_table is None:
             return InProcessRegistry(me)
-        return LeaseRegistry(me, DynamoDbTable(self._settings.leases_table), peers.make_room)
+        table = DynamoDbTable(self._settings.leases_table)
+        stack.callback(table.close)
+        return LeaseRegistry(me, table, peers.make_room)
 
     async def _listen(self, stack: AsyncExitStack, router: Router) -> None:
         settings = self._settings
@@ -130,6 +134,14 @@ class Origin:
         idle.cancel()
         at_once.cancel()
         await self._ingest.close()
+
+    def _needed(self) -> bool:
+        """Whether stopping this task would cut anyone off: a publisher, one being let in, or viewers.
+
+        A stream without a publisher counts until its playlists have ended: a streamer who reconnects within that time
+        carries on with what is in this task's memory, and viewers are still fetching the last of it.
+        """
+        return self._admission.used > 0 or any(not stream.ended for stream in self._ingest.streams.values())
 
     # --- chores ---
 

@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from origin.registry import Holder, Position, RegistryUnavailableError
+from origin.settings import ConfigurationError
 
 T = TypeVar("T")
 
@@ -66,18 +67,19 @@ class DynamoDbTable:
     """Region, endpoint and credentials come from where AWS's SDKs always take them."""
 
     def __init__(self, name: str) -> None:
+        """ConfigurationError when there is no region."""
         self._name = name
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dynamodb")
-        # Retries are the caller's business: it knows what a late answer is still worth.
-        self._client = boto3.client(
-            "dynamodb",
-            config=Config(
-                connect_timeout=_CALL_SECONDS,
-                read_timeout=_CALL_SECONDS,
-                retries={"total_max_attempts": 1},
-                max_pool_connections=_THREADS,
-            ),
+        config = Config(
+            connect_timeout=_CALL_SECONDS,
+            read_timeout=_CALL_SECONDS,
+            retries={"total_max_attempts": 1},  # the caller knows what a late answer is still worth
+            max_pool_connections=_THREADS,
         )
+        try:
+            self._client = boto3.client("dynamodb", config=config)
+        except BotoCoreError as error:
+            raise ConfigurationError(f"LEASES_TABLE is set, but DynamoDB cannot be asked: {error}") from None
 
     async def read(self, playback_id: str) -> Lease | None:
         answer = await self._call(

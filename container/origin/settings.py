@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     stop_timeout_seconds: float = Field(default=120, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    # ECS itself sets these two in every container that it runs.
+    ecs_container_metadata_uri_v4: str | None = Field(default=None, pattern="^http://")
+    ecs_agent_uri: str | None = Field(default=None, pattern="^http://")
+
     # A broadcast that has been gone for this long has ended; its playlists stay for a while after that.
     end_after_seconds: float = Field(default=60, ge=1)
     forget_after_seconds: float = Field(default=300, ge=1)

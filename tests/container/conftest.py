@@ -8,7 +8,14 @@ import pytest
 from tests.container.support import Backend, Origin
 
 HERE = Path(__file__).parent
-QUICK = {"test_container_files.py", "test_units.py", "test_units_media.py", "test_units_packager.py"}
+QUICK = {
+    "test_container_files.py",
+    "test_ecs.py",
+    "test_protection.py",
+    "test_units.py",
+    "test_units_media.py",
+    "test_units_packager.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

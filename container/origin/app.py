@@ -85,7 +85,7 @@ class Origin:
     def _registry(self, me: Holder, peers: Peers, stack: AsyncExitStack) -> StreamRegistry:
         if self._settings.leases_table is None:
             return InProcessRegistry(me)
-        table = DynamoDbTable(self._settings.leases_table)
+        table = DynamoDbTable(self._settings.leases_table, self._settings.aws_region)
         stack.callback(table.close)
         return LeaseRegistry(me, table, peers.make_room)
 

@@ -99,9 +99,9 @@ class LeaseRegistry:
         return held is not None and self._clock() < held.until
 
     async def acquire(self, playback_id: str, session: str) -> Grant:
+        current = await self._read(playback_id)
         give_up = self._clock() + LEASE_SECONDS + MARGIN_SECONDS
         while True:
-            current = await self._read(playback_id)
             if current is None or await self._may_take(current):
                 if grant := await self._take(playback_id, session, current):
                     return grant
@@ -109,6 +109,7 @@ class LeaseRegistry:
                 raise StreamTakenError(current.holder)
             else:
                 await self._sleep(_WAIT_SECONDS)
+            current = await self._read(playback_id)
 
     async def _may_take(self, current: Lease) -> bool:
         if current.released or current.holder.task == self._me.task:

@@ -34,6 +34,7 @@ REJECTION_REASONS = (
     "capacity",
     "unauthorized",
     "backend_unavailable",
+    "registry_unavailable",
     "duplicate",
     "draining",
     "invalid_name",

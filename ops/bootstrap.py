@@ -58,10 +58,16 @@ def bootstrap(name: str, *, yes: bool) -> None:
         else:
             _make(config, terraform, local, bucket, yes=yes)
             _move(config, terraform, bucket)
+        _began_without_bucket(config).unlink(missing_ok=True)
     say(
         f"bootstrap: {name} is ready. Next: push an image to {config.repository_url}, name it in "
         f"environments/{name}.toml, then make deploy ENV={name}"
     )
+
+
+def _began_without_bucket(config: EnvironmentConfig) -> Path:
+    """A file that says: when a run here began, there was no bucket of this name. One that is there since is ours."""
+    return local_state(config).path.with_name("began-without-bucket")
 
 
 @contextmanager
@@ -104,14 +110,28 @@ def _make(
     (terraform.folder / OVERRIDE).write_text(json.dumps(override), encoding="utf-8")
     say("bootstrap: terraform init, with state in a file for now ...")
     terraform.init("-reconfigure")
-    address = _only_address(terraform.folder, "aws_s3_bucket")
-    if bucket.exists() and (local is None or address not in local.identities()):
-        raise FailedError(
-            f"{config.state_bucket_name} exists, and no state here knows of it: a run on another machine was cut off "
-            "(go on there), or one here at the very moment of making it. Then adopt it, and run this again:\n"
-            f"  terraform -chdir={terraform.folder.relative_to(ROOT)} import {address} {config.state_bucket_name}"
-        )
+    _adopt(config, terraform, local, exists=bucket.exists())
     _apply(terraform, config.name, yes=yes)
+
+
+def _adopt(config: EnvironmentConfig, terraform: Terraform, local: State | None, *, exists: bool) -> None:
+    """Take a bucket into the state that a run of this folder made and did not live to write down.
+
+    Raises:
+        FailedError: it was there before we began: whose it is, the operator has to say.
+    """
+    name, address = config.state_bucket_name, _only_address(terraform.folder, "aws_s3_bucket")
+    if not exists:
+        _began_without_bucket(config).touch()
+    elif local is None or address not in local.identities():
+        if not _began_without_bucket(config).exists():
+            raise FailedError(
+                f"{name} exists, and no state here knows of it: a run on another machine was cut off (go on there), or "
+                "somebody made it by hand. To adopt it, and then run this again:\n"
+                f"  terraform -chdir={terraform.folder.relative_to(ROOT)} import {address} {name}"
+            )
+        say(f"bootstrap: an earlier run was cut off when it had just made {name}; adopting it")
+        terraform.adopt(address, name)
 
 
 def _only_address(folder: Path, type_: str) -> str:

@@ -67,11 +67,7 @@ class Terraform:
             FailedError: it failed.
         """
         self._drop_torn_record()
-        with tempfile.TemporaryFile() as output:
-            if self._run(["init", "-input=false", *arguments], output=output):
-                output.seek(0)
-                say(output.read().decode(errors="replace").strip())
-                raise FailedError(self._failed("init"))
+        self._quietly(["init", "-input=false", *arguments])
 
     def _drop_torn_record(self) -> None:
         """Terraform notes the backend in use in a file of its data folder, and writes that in place.
@@ -121,9 +117,24 @@ class Terraform:
         if self._run(["apply", "-input=false", PLAN_FILE]):
             raise FailedError(self._failed("apply"))
 
+    def adopt(self, address: str, id_: str) -> None:
+        """Take something that exists into the state (`terraform import`). Its output is shown only when it fails.
+
+        Raises:
+            FailedError: it failed.
+        """
+        self._quietly(["import", "-input=false", address, id_])
+
     def forget_plan(self) -> None:
         """A plan file holds values of the state."""
         (self.folder / PLAN_FILE).unlink(missing_ok=True)
+
+    def _quietly(self, arguments: list[str]) -> None:
+        with tempfile.TemporaryFile() as output:
+            if self._run(arguments, output=output):
+                output.seek(0)
+                say(output.read().decode(errors="replace").strip())
+                raise FailedError(self._failed(arguments[0]))
 
     def _run(self, arguments: list[str], output: Any = None) -> int:
         # Terraform colours whatever it writes to, terminal or not.

@@ -16,11 +16,15 @@ from origin.admission import Admission
 from origin.backend import Backend
 from origin.delivery import Delivery
 from origin.ingest import Ingest
+from origin.lease_table import DynamoDbTable
+from origin.leases import LeaseRegistry
 from origin.metrics import Metrics
 from origin.nginx import Nginx
+from origin.peers import Peers
 from origin.playlists import usual_rate
 from origin.protection import Protection
-from origin.registry import InProcessRegistry
+from origin.registry import Holder, InProcessRegistry, StreamRegistry
+from origin.routing import Router
 from origin.session import Session, Surroundings
 from origin.settings import Settings
 from origin.source import Memory
@@ -63,12 +67,12 @@ class Origin:
                 settings=self._settings, metrics=self._metrics, admission=self._admission, memory=Memory()
             )
             backend = Backend(self._settings.backend_url, self._settings.backend_token, http)
-            registry = InProcessRegistry(await ecs.identity(self._settings, http))
+            peers = Peers()
+            stack.push_async_callback(peers.close)
+            registry = self._registry(await ecs.identity(self._settings, http), peers, stack)
             self._ingest = Ingest(around, backend, registry, nginx.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
-            await self._listen(stack)
-            if self._settings.leases_table:
-                _LOG.warning("LEASES_TABLE is set, but this origin knows only its own streams")
+            await self._listen(stack, Router(self._delivery, registry, peers, self._settings, self._metrics))
             await nginx.start()
             stack.push_async_callback(nginx.stop)
             chores = [self._sweep, self._report, _reap]
@@ -78,9 +82,16 @@ class Origin:
                 stack.callback(asyncio.create_task(chore()).cancel)
             return await self._serve(nginx)
 
-    async def _listen(self, stack: AsyncExitStack) -> None:
+    def _registry(self, me: Holder, peers: Peers, stack: AsyncExitStack) -> StreamRegistry:
+        if self._settings.leases_table is None:
+            return InProcessRegistry(me)
+        table = DynamoDbTable(self._settings.leases_table)
+        stack.callback(table.close)
+        return LeaseRegistry(me, table, peers.make_room)
+
+    async def _listen(self, stack: AsyncExitStack, router: Router) -> None:
         settings = self._settings
-        public = web.ServerRunner(server(self._delivery))
+        public = web.ServerRunner(server(router, self._ingest.make_room))
         private = web.AppRunner(hooks.application(self._ingest, self.status), access_log=None)
         for runner, host, port in (
             (public, settings.http_host, settings.http_port),

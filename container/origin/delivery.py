@@ -33,6 +33,7 @@ class Response(NamedTuple):
     content_type: str = "text/plain"
     cache_control: str = FOR_A_SECOND
     gzipped: bool = False
+    age: int = 0  # seconds, of an answer that was kept (RFC 9111 5.1)
 
 
 NOT_FOUND = Response(404, b"not found\n")
@@ -93,6 +94,9 @@ class Delivery:
         self._settings = settings
         # Whole pictures make parts shorter than what was asked for; the target is what none exceeds.
         self._advance_parts = 3 / settings.part_seconds if settings.part_seconds < 1 else 3
+
+    def has(self, playback_id: str) -> bool:
+        return playback_id in self._streams
 
     async def get(self, path: str, query: str, *, gzip_accepted: bool) -> Response:
         """The response to `GET /hls/<path>?<query>`."""

@@ -13,7 +13,8 @@ from origin.backend import NAME, Backend, BackendUnavailableError, UnauthorizedE
 from origin.ladder import COPIED_COST, ENCODED_COST
 from origin.logs import conceal, fingerprint
 from origin.program import EncoderGivenUpError, TooSlowError
-from origin.registry import StreamRegistry, StreamTakenError
+from origin.registry import Answer, RegistryUnavailableError, StreamRegistry, StreamTakenError
+from origin.renewal import keep
 from origin.session import Session, Surroundings, TooBusyError, UnsupportedSourceError
 from origin.stream import Stream
 
@@ -21,7 +22,14 @@ _LOG = logging.getLogger(__name__)
 
 APP = "live"
 Reason = Literal[
-    "unauthorized", "backend_unavailable", "capacity", "duplicate", "draining", "invalid_name", "unsupported_source"
+    "unauthorized",
+    "backend_unavailable",
+    "registry_unavailable",
+    "capacity",
+    "duplicate",
+    "draining",
+    "invalid_name",
+    "unsupported_source",
 ]
 
 # A healthy publisher sends something every 50 ms. Within this time of silence a second one is told from a comeback.
@@ -108,7 +116,7 @@ class Ingest:
 
     async def _begin(self, publisher: Publisher, playback_id: str) -> None:
         if present := self._live.get(playback_id):
-            await self._displace(present, publisher)
+            await self._displace(present, publisher.addr)
         if self.draining:
             raise RefusedError("draining")
         around = self._around
@@ -119,11 +127,11 @@ class Ingest:
             raise RefusedError("capacity", f"{around.admission.used} of {around.admission.capacity} units are taken")
         try:
             stream = await self._stream(publisher, playback_id, name)
-            player = await rtmp.Player.connect("127.0.0.1", around.settings.rtmp_port, APP, publisher.name)
-        except StreamTakenError:
-            raise RefusedError("duplicate", "another task has this stream") from None
-        except (OSError, TimeoutError) as error:
-            raise RefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None
+            player = await self._listen(publisher, stream, name)
+        except StreamTakenError as error:
+            raise RefusedError("duplicate", str(error)) from None
+        except RegistryUnavailableError as error:
+            raise RefusedError("registry_unavailable", str(error)) from None
         finally:
             around.admission.release(claim)
         session = Session(name, publisher.name, stream, player, around, client=publisher.client)
@@ -136,14 +144,35 @@ class Ingest:
         )
 
     async def _stream(self, publisher: Publisher, playback_id: str, session: str) -> Stream:
-        position = await self._registry.acquire(playback_id, session)
+        grant = await self._registry.acquire(playback_id, session)
         stream = self.streams.get(playback_id)
-        if stream is None or stream.ended:
+        if stream is None or stream.ended or grant.by_another:
             label = fingerprint(publisher.name) if playback_id == publisher.name else playback_id
-            stream = self.streams[playback_id] = Stream(playback_id, label, self._around.settings, position)
+            settings = self._around.settings
+            stream = Stream(playback_id, label, settings, grant.position, continued=grant.continued)
+            self.streams[playback_id] = stream
         return stream
 
-    async def _displace(self, present: _Live, publisher: Publisher) -> None:
+    async def _listen(self, publisher: Publisher, stream: Stream, session: str) -> rtmp.Player:
+        try:
+            return await rtmp.Player.connect("127.0.0.1", self._around.settings.rtmp_port, APP, publisher.name)
+        except (OSError, TimeoutError) as error:
+            await self._registry.release(stream.playback_id, session, stream.position)
+            raise RefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None
+
+    async def make_room(self, playback_id: str) -> Answer:
+        """Another task has a publisher for this id, with the key: the same rule as for a second one here."""
+        present = self._live.get(playback_id)
+        if present is None:
+            lock = self._locks.get(playback_id)
+            return Answer.WELL if lock and lock.locked() else Answer.ABSENT
+        try:
+            await self._displace(present, "another task")
+        except RefusedError:
+            return Answer.WELL
+        return Answer.YIELDED
+
+    async def _displace(self, present: _Live, addr: str) -> None:
         """Make room if the present publisher is a ghost: its network died and nginx does not know yet."""
         session = present.session
         heard = session.meter.last_arrival
@@ -156,7 +185,7 @@ class Ingest:
         if not present.task.done():
             _LOG.warning(
                 "ghost displaced",
-                extra={"stream": session.label, "idle": round(session.idle_seconds, 2), "addr": publisher.addr},
+                extra={"stream": session.label, "idle": round(session.idle_seconds, 2), "addr": addr},
             )
             await self._drop(session.key, session.client)
             session.stop()
@@ -172,6 +201,8 @@ class Ingest:
     async def _run(self, session: Session, playback_id: str) -> None:
         reason: Reason | None = None
         began = time.monotonic()
+        keeping = asyncio.create_task(keep(self._registry, session, self._around.metrics))
+        keeping.add_done_callback(lambda _: session.stop())
         try:
             await session.run()
         except UnsupportedSourceError as error:
@@ -193,6 +224,11 @@ class Ingest:
             self._around.metrics.rejected(reason)
         # For a publisher that is gone already this does nothing.
         await self._drop(session.key, session.client)
+        if keeping.done():  # another task has the stream now, and what is here must not be taken for it
+            if self.streams.get(playback_id) is session.stream:
+                del self.streams[playback_id]
+        else:
+            keeping.cancel()
         await self._registry.release(playback_id, session.name, session.stream.position)
         _LOG.info("broadcast over", extra={"stream": session.label, "seconds": round(time.monotonic() - began, 1)})
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 
@@ -11,6 +12,15 @@ class Holder:
 
     task: str  # its id; unique over restarts
     address: str  # http://<private address>:<port>, where its peers reach it
+
+
+class Answer(Enum):
+    """What a holder says when another task has a publisher for its stream."""
+
+    WELL = "well"  # its publisher sends: nobody else gets in
+    YIELDED = "yielded"  # its publisher was a ghost, and is gone now
+    ABSENT = "absent"  # nobody at that address has the stream
+    SILENT = "silent"  # who knows
 
 
 class StreamTakenError(Exception):
@@ -37,6 +47,15 @@ class Position:
     discontinuity_sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a new owner has to know."""
+
+    position: Position  # where its playlists go on
+    continued: bool  # there was a broadcast under this id before: players are to be told of the break
+    by_another: bool  # another task had the id meanwhile: what this one has kept of it is history
+
+
 class StreamRegistry(Protocol):
     """Takes, keeps and gives back the ownership of playback ids, for one task."""
 
@@ -44,8 +63,8 @@ class StreamRegistry(Protocol):
     def me(self) -> Holder:
         """This task."""
 
-    async def acquire(self, playback_id: str, session: str) -> Position:
-        """Own the id from now on, for this publish session, and learn where its playlists go on.
+    async def acquire(self, playback_id: str, session: str) -> Grant:
+        """Own the id from now on, for this publish session. Two sessions of one task never ask for it at once.
 
         Raises:
             StreamTakenError: someone else owns it.
@@ -89,9 +108,10 @@ class InProcessRegistry:
         self.me = me
         self._positions: dict[str, Position] = {}
 
-    async def acquire(self, playback_id: str, session: str) -> Position:  # noqa: ARG002 # there is nobody else
+    async def acquire(self, playback_id: str, session: str) -> Grant:  # noqa: ARG002 # there is nobody else
         known = self._positions.get(playback_id, Position(0, 0))
-        return Position(max(clock_msn(), known.next_msn), known.discontinuity_sequence)
+        position = Position(max(clock_msn(), known.next_msn), known.discontinuity_sequence)
+        return Grant(position, continued=playback_id in self._positions, by_another=False)
 
     async def renew(self, playback_id: str, session: str, position: Position) -> None:
         pass

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     end_after_seconds: float = Field(default=60, ge=1)
     forget_after_seconds: float = Field(default=300, ge=1)
 
+    peer_cache_bytes: int = Field(default=64 << 20, ge=0)  # other tasks' playlists and media, kept for our viewers
+
     http_host: str = "0.0.0.0"  # noqa: S104 # the load balancer comes in here
     http_port: Port = 8080
     rtmp_host: str = "0.0.0.0"  # noqa: S104 # publishers come in here

@@ -22,7 +22,9 @@ _CLOCK_ROUNDING_MS = 1
 class Stream:
     """What viewers of one playback id can see."""
 
-    def __init__(self, playback_id: str, label: str, settings: Settings, position: Position) -> None:
+    def __init__(
+        self, playback_id: str, label: str, settings: Settings, position: Position, *, continued: bool = False
+    ) -> None:
         """`label` is what logs call it: the playback id, or a fingerprint where that is the stream key."""
         self.playback_id = playback_id
         self.label = label
@@ -39,7 +41,11 @@ class Stream:
         # A segment stays for as long again as it was listed: RFC 8216bis 6.2.2.
         self._kept = 2 * settings.playlist_segments + _MIN_KEPT_SEGMENTS
         self.timeline = Timeline(
-            position.next_msn, position.discontinuity_sequence, settings.segment_seconds, 2 * self._kept
+            position.next_msn,
+            position.discontinuity_sequence,
+            settings.segment_seconds,
+            2 * self._kept,
+            continued=continued,
         )
 
     @property

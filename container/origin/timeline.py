@@ -110,10 +110,13 @@ class Generation:
 class Timeline:
     """The boundaries of one stream over all its publish sessions."""
 
-    def __init__(self, first_msn: int, discontinuity_sequence: int, segment_seconds: float, kept: int) -> None:
+    def __init__(
+        self, first_msn: int, discontinuity_sequence: int, segment_seconds: float, kept: int, *, continued: bool = False
+    ) -> None:
+        """`continued`: there were segments before the first one, elsewhere; it begins with a discontinuity."""
         self.next_msn = first_msn
         self.discontinuity_sequence = discontinuity_sequence
-        self._begun = discontinuity_sequence > 0
+        self._begun = continued
         self._segment_ms = round(segment_seconds * 1000)
         self.target_duration = -(-self._segment_ms // 1000)
         self._boundaries: deque[Boundary] = deque(maxlen=kept)

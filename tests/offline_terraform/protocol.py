@@ -64,7 +64,10 @@ message ApplyResourceChangeResponse {
   DynamicValue new_state = 1; bytes private = 2; repeated Diagnostic diagnostics = 3; bool legacy_type_system = 4;
 }
 message ImportResourceStateRequest { string type_name = 1; string id = 2; }
-message ImportResourceStateResponse { repeated Diagnostic diagnostics = 2; }
+message ImportedResource { string type_name = 1; DynamicValue state = 2; bytes private = 3; }
+message ImportResourceStateResponse {
+  repeated ImportedResource imported_resources = 1; repeated Diagnostic diagnostics = 2;
+}
 message ReadDataSourceRequest { string type_name = 1; DynamicValue config = 2; }
 message ReadDataSourceResponse { DynamicValue state = 1; repeated Diagnostic diagnostics = 2; }
 message StopProviderRequest { }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .data_sources import DATA_SOURCES, Reading, UnanswerableError
@@ -171,6 +171,24 @@ class Provider:
                 resource[name] = _made(rules, name, making)
         making = Making(resource=resource, account=self.account, region=region)
         return _resolve_blocks(block, resource, lambda path: _made(rules, path, making))
+
+    def imported(self, type_name: str, id_: str, configuration: Configuration) -> dict[str, Any]:
+        """The resource as an import finds it: made elsewhere, with nothing but its id set."""
+        rules, block = self._rules(type_name), self.schema.resources[type_name]
+        if not rules.import_id:
+            raise RefusedError(
+                Problem(
+                    summary="The offline stand-in cannot import",
+                    detail=f"There is no AWS behind it to read {type_name} {id_} from.",
+                )
+            )
+        blocks = block.blocks.items()
+        empty: dict[str, Any] = {name: None if nested.nesting == "single" else [] for name, nested in blocks}
+        plan = self.plan(type_name, None, {**empty, rules.import_id: id_}, replace(configuration, default_tags={}))
+        assert plan
+        resource = self.apply(type_name, None, plan.resource, configuration)
+        assert resource
+        return resource
 
     def _rules(self, type_name: str) -> ResourceType:
         if type_name not in RESOURCES:

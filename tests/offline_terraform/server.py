@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -167,13 +168,11 @@ class _Service:
             _make_or_delete_bucket(self._s3_endpoint, prior, resource)
         response.new_state.CopyFrom(_encode(resource))
 
-    def import_resource_state(self, request: Any, _response: Any, _peer: str) -> None:
-        raise RefusedError(
-            Problem(
-                summary="The offline stand-in cannot import",
-                detail=f"There is no AWS behind it to read {request.type_name} {request.id} from.",
-            )
-        )
+    def import_resource_state(self, request: Any, response: Any, peer: str) -> None:
+        resource = self._provider.imported(request.type_name, request.id, self._configuration(peer))
+        if not _bucket_exists(self._s3_endpoint, request.id):
+            raise RefusedError(Problem(summary="Cannot import non-existent remote object", detail=request.id))
+        response.imported_resources.add(type_name=request.type_name, state=_encode(resource))
 
     def read_data_source(self, request: Any, response: Any, peer: str) -> None:
         state = self._provider.read_data_source(request.type_name, _decode(request.config), self._configuration(peer))
@@ -190,6 +189,16 @@ def _make_or_delete_bucket(endpoint: str, prior: dict[str, Any] | None, resource
         return
     request = urllib.request.Request(f"{endpoint}/{bucket['bucket']}", method="PUT" if resource else "DELETE")
     urllib.request.urlopen(request, timeout=30).close()
+
+
+def _bucket_exists(endpoint: str, bucket: str) -> bool:
+    if not endpoint:
+        return False
+    try:
+        urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{bucket}", method="HEAD"), timeout=30).close()
+    except urllib.error.HTTPError:
+        return False
+    return True
 
 
 _RPCS = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.local_aws import REGION
 from tests.offline_terraform.engine import TERRAFORM, OfflineTerraform
 from tests.ops.harness import Project, project_in
 from tests.shipped import shipped_configs
@@ -260,6 +261,21 @@ def test_it_completes_when_the_record_of_the_backend_is_torn(
         assert run.returncode == 0, run.stderr
         assert identities(stored(aws)) == recorded
     assert_complete(project, aws, templates)
+
+
+def test_it_adopts_the_bucket_that_it_made_and_did_not_live_to_record(
+    cuttable: Project, aws: LocalAws, templates: dict[str, Template]
+) -> None:
+    """AWS had made it, Terraform had not written it down: nobody but the next run can know whose it is."""
+    assert cuttable.run("bootstrap", "dev", "--yes", CUT="before apply").returncode == -signal.SIGKILL
+    aws.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    run = cuttable.run("bootstrap", "dev", "--yes")
+
+    assert run.returncode == 0, run.stderr
+    assert f"cut off when it had just made {BUCKET}; adopting it" in run.stderr
+    assert_complete(cuttable, aws, templates)
+    assert not (cuttable.bootstrap_folder / "began-without-bucket").exists()
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

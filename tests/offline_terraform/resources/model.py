@@ -91,6 +91,7 @@ class ResourceType:
         json_documents: Arguments at the top level that hold JSON, compared by meaning and not by text.
         values: Computed values by name, in the order in which they are made.
         delete_guard: The error with which AWS refuses to delete a resource in this state, if it does.
+        import_id: The argument that the id of an import stands for; none where an import is refused.
         schema_parts: Nested blocks that cannot be derived from the bindings.
     """
 
@@ -103,4 +104,5 @@ class ResourceType:
     json_documents: tuple[str, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
     delete_guard: Callable[[Mapping[str, Any]], Iterator[Problem]] | None = None
+    import_id: str = ""
     schema_parts: Mapping[str, NestedBlock] = field(default_factory=dict)

@@ -218,6 +218,7 @@ RESOURCES = {
             "request_payer",
         ),
         defaults={"force_destroy": False},
+        import_id="bucket",
         checks=(
             matches(
                 "bucket",

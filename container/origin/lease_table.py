@@ -1,0 +1,147 @@
+"""The table of leases in DynamoDB: one item for each playback id, written on conditions only.
+
+constructs_lib/leases_table.py defines the table; the task may get, put, update and delete items, not scan.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from origin.registry import Holder, Position, RegistryUnavailableError
+from origin.settings import ConfigurationError
+
+T = TypeVar("T")
+
+KEY = "stream_id"
+TTL = "expires_at"
+
+_CALL_SECONDS = 1.0  # to connect, and again to answer; DynamoDB usually takes 5 ms
+_THREADS = 8
+_KEPT_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who has a stream, or had it last. Each write carries a version that no other write ever had."""
+
+    playback_id: str
+    version: str
+    holder: Holder
+    session: str
+    position: Position
+    released: bool
+
+
+class ConflictError(Exception):
+    """Somebody else has written meanwhile, or an earlier write of ours went through after all."""
+
+    def __init__(self, current: Lease | None) -> None:
+        super().__init__("the lease is of another version")
+        self.current = current
+
+
+class LeaseTable(Protocol):
+    """Reads and conditional writes."""
+
+    async def read(self, playback_id: str) -> Lease | None:
+        """The lease as it is, not as it was a moment ago; RegistryUnavailableError."""
+
+    async def write(self, lease: Lease, *, over: str | None) -> None:
+        """Replace the lease that has the version `over`, or be the first one (None).
+
+        Raises:
+            ConflictError: it has another version.
+            RegistryUnavailableError: no answer. It may be written all the same, or be written yet.
+        """
+
+
+class DynamoDbTable:
+    """Region, endpoint and credentials come from where AWS's SDKs always take them."""
+
+    def __init__(self, name: str) -> None:
+        """ConfigurationError when there is no region."""
+        self._name = name
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dynamodb")
+        config = Config(
+            connect_timeout=_CALL_SECONDS,
+            read_timeout=_CALL_SECONDS,
+            retries={"total_max_attempts": 1},  # the caller knows what a late answer is still worth
+            max_pool_connections=_THREADS,
+        )
+        try:
+            self._client = boto3.client("dynamodb", config=config)
+        except BotoCoreError as error:
+            raise ConfigurationError(f"LEASES_TABLE is set, but DynamoDB cannot be asked: {error}") from None
+
+    async def read(self, playback_id: str) -> Lease | None:
+        answer = await self._call(
+            self._client.get_item, TableName=self._name, Key={KEY: {"S": playback_id}}, ConsistentRead=True
+        )
+        return _lease(answer["Item"]) if "Item" in answer else None
+
+    async def write(self, lease: Lease, *, over: str | None) -> None:
+        condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({KEY})"}
+        if over is not None:
+            condition = {
+                "ConditionExpression": "version = :over",
+                "ExpressionAttributeValues": {":over": {"S": over}},
+            }
+        await self._call(
+            self._client.put_item,
+            TableName=self._name,
+            Item=_item(lease),
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **condition,
+        )
+
+    async def _call(self, operation: Callable[..., T], **arguments: Any) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(operation, **arguments))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                old: Any = error.response.get("Item")
+                raise ConflictError(_lease(old) if old else None) from None
+            raise RegistryUnavailableError(f"DynamoDB: {error.response['Error']['Code']}") from None
+        except BotoCoreError as error:
+            raise RegistryUnavailableError(f"DynamoDB: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+
+def _item(lease: Lease) -> dict[str, Any]:
+    return {
+        KEY: {"S": lease.playback_id},
+        "version": {"S": lease.version},
+        "task": {"S": lease.holder.task},
+        "address": {"S": lease.holder.address},
+        "session": {"S": lease.session},
+        "next_msn": {"N": str(lease.position.next_msn)},
+        "discontinuity_sequence": {"N": str(lease.position.discontinuity_sequence)},
+        "released": {"BOOL": lease.released},
+        # For clearing away only. Who owns what is never decided by a clock on the wall.
+        TTL: {"N": str(int(time.time()) + _KEPT_SECONDS)},
+    }
+
+
+def _lease(item: dict[str, Any]) -> Lease:
+    try:
+        return Lease(
+            item[KEY]["S"],
+            item["version"]["S"],
+            Holder(item["task"]["S"], item["address"]["S"]),
+            item["session"]["S"],
+            Position(int(item["next_msn"]["N"]), int(item["discontinuity_sequence"]["N"])),
+            item["released"]["BOOL"],
+        )
+    except (KeyError, ValueError) as error:
+        raise RegistryUnavailableError(f"DynamoDB: an item that is no lease: {error!r}") from None

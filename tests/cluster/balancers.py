@@ -56,6 +56,7 @@ backend ingest
 frontend alb
     mode http
     option httplog
+    option forwardfor
     bind :{http}
     timeout client {idle}s
     timeout http-keep-alive {idle}s

@@ -72,7 +72,8 @@ class Origin:
             registry = self._registry(await ecs.identity(self._settings, http), peers, stack)
             self._ingest = Ingest(around, backend, registry, nginx.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
-            await self._listen(stack, Router(self._delivery, registry, peers, self._settings, self._metrics))
+            self._router = Router(self._delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
+            await self._listen(stack)
             await nginx.start()
             stack.push_async_callback(nginx.stop)
             chores = [self._sweep, self._report, _reap]
@@ -85,13 +86,13 @@ class Origin:
     def _registry(self, me: Holder, peers: Peers, stack: AsyncExitStack) -> StreamRegistry:
         if self._settings.leases_table is None:
             return InProcessRegistry(me)
-        table = DynamoDbTable(self._settings.leases_table)
+        table = DynamoDbTable(self._settings.leases_table, self._settings.aws_region)
         stack.callback(table.close)
         return LeaseRegistry(me, table, peers.make_room)
 
-    async def _listen(self, stack: AsyncExitStack, router: Router) -> None:
+    async def _listen(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        public = web.ServerRunner(server(router, self._ingest.make_room))
+        public = web.ServerRunner(server(self._router, self._ingest.make_room))
         private = web.AppRunner(hooks.application(self._ingest, self.status), access_log=None)
         for runner, host, port in (
             (public, settings.http_host, settings.http_port),
@@ -159,6 +160,8 @@ class Origin:
             }
             if self._speeds:
                 values["EncoderSpeed"] = (min(self._speeds.values()), "None")
+            if failures := self._router.failures():
+                values["PeerFailures"] = (failures, "Count")
             self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
             await asyncio.sleep(_REPORT_SECONDS)
 

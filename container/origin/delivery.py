@@ -5,10 +5,11 @@ Cache headers agree with the CloudFront policies: playlists a second, media for 
 
 import asyncio
 import gzip
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from origin import playlists
 from origin.packager import Part, Rendition, Segment
@@ -33,7 +34,6 @@ class Response(NamedTuple):
     content_type: str = "text/plain"
     cache_control: str = FOR_A_SECOND
     gzipped: bool = False
-    age: int = 0  # seconds, of an answer that was kept (RFC 9111 5.1)
 
 
 NOT_FOUND = Response(404, b"not found\n")
@@ -67,6 +67,13 @@ class Directives:
             raise BadDirectiveError(query)
         return cls(msn, part, values.get("_HLS_skip") in {"YES", "v2"})
 
+    @property
+    def query(self) -> str:
+        """The same for all that mean the same."""
+        numbers = {"_HLS_msn": self.msn, "_HLS_part": self.part}
+        named: dict[str, object] = {name: number for name, number in numbers.items() if number is not None}
+        return urlencode(named | {"_HLS_skip": "YES"} if self.skip else named)
+
 
 _NO_DIRECTIVES = Directives()
 
@@ -95,11 +102,17 @@ class Delivery:
         # Whole pictures make parts shorter than what was asked for; the target is what none exceeds.
         self._advance_parts = 3 / settings.part_seconds if settings.part_seconds < 1 else 3
 
-    def has(self, playback_id: str) -> bool:
-        return playback_id in self._streams
+    @property
+    def longest_hold_seconds(self) -> float:
+        """No request waits for longer than this."""
+        blocked = _BLOCKED_TARGET_DURATIONS * math.ceil(self._settings.segment_seconds)
+        return max(_READY_SECONDS, blocked, _PART_PATIENCE * self._settings.part_seconds)
 
-    async def get(self, path: str, query: str, *, gzip_accepted: bool) -> Response:
-        """The response to `GET /hls/<path>?<query>`."""
+    def stream(self, playback_id: str) -> Stream | None:
+        return self._streams.get(playback_id)
+
+    async def get(self, path: str, query: str, *, gzip_accepted: bool, viewers: int = 1) -> Response:
+        """The response to `GET /hls/<path>?<query>`, asked by so many viewers."""
         playback_id, _, rest = path.partition("/")
         stream = self._streams.get(playback_id)
         if stream is None:
@@ -111,7 +124,7 @@ class Delivery:
         if rendition is None:
             return NOT_FOUND
         if file == "index.m3u8":
-            return await self._playlist(stream, rendition, query, gzip_accepted=gzip_accepted)
+            return await self._playlist(stream, rendition, query, gzip_accepted=gzip_accepted, viewers=viewers)
         return await self._media(rendition, file)
 
     async def _multivariant(self, stream: Stream, *, gzip_accepted: bool) -> Response:
@@ -130,19 +143,21 @@ class Delivery:
         text = playlists.multivariant(variant(stream, rendition) for rendition in stream.renditions.values())
         return _playlist(_Body.of(text), gzip_accepted=gzip_accepted)
 
-    async def _playlist(self, stream: Stream, rendition: Rendition, query: str, *, gzip_accepted: bool) -> Response:
+    async def _playlist(
+        self, stream: Stream, rendition: Rendition, query: str, *, gzip_accepted: bool, viewers: int
+    ) -> Response:
         try:
             directives = Directives.parse(query)
         except BadDirectiveError:
             return _TOO_FAR
         audience = self.audience.setdefault(stream.playback_id, Audience())
         if directives.msn is None:
-            audience.plain += 1
+            audience.plain += viewers
             # A playlist without a whole segment makes players back off: hold it until there is one.
             if not await _until(rendition, lambda: rendition.playable, _READY_SECONDS):
                 return NOT_FOUND
         else:
-            audience.blocking += 1
+            audience.blocking += viewers
             msn, part = directives.msn, directives.part
             if self._too_far(rendition, msn, part):
                 return _TOO_FAR

@@ -64,10 +64,10 @@ class LeaseTable(Protocol):
 
 
 class DynamoDbTable:
-    """Region, endpoint and credentials come from where AWS's SDKs always take them."""
+    """Endpoint and credentials come from where AWS's SDKs always take them."""
 
-    def __init__(self, name: str) -> None:
-        """ConfigurationError when there is no region."""
+    def __init__(self, name: str, region: str | None) -> None:
+        """Without a region the SDK looks for one; ConfigurationError if there is none."""
         self._name = name
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dynamodb")
         config = Config(
@@ -77,7 +77,7 @@ class DynamoDbTable:
             max_pool_connections=_THREADS,
         )
         try:
-            self._client = boto3.client("dynamodb", config=config)
+            self._client = boto3.client("dynamodb", region_name=region, config=config)
         except BotoCoreError as error:
             raise ConfigurationError(f"LEASES_TABLE is set, but DynamoDB cannot be asked: {error}") from None
 

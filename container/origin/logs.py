@@ -54,3 +54,4 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("botocore").setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

@@ -3,23 +3,23 @@
 Addresses come from the leases; tasks reach each other on the public port, past the load balancer.
 """
 
-import re
+from collections import Counter
 
 import aiohttp
 from yarl import URL
 
-from origin.delivery import PLAYLIST_TYPE, Response
+from origin.delivery import Response
 from origin.registry import Answer, Holder
 
-HOP = "X-Origin-Hop"
+HOP = "X-Origin-Hop"  # for how many viewers another task asks
 ROOM = "/peer/make-room/"
 STATUS_OF_ANSWER = {Answer.WELL: 409, Answer.YIELDED: 200, Answer.ABSENT: 404}
 
 _CONNECT_SECONDS = 1
 _ROOM_SECONDS = 2.5  # a ghost is told from a publisher within 1.2 s
-_CONNECTIONS = 512
-_LARGEST = 64 << 20  # bytes; ten seconds of 20 Mbit/s are 25 MB
-_MAX_AGE = re.compile(r"max-age=(\d+)")
+_REQUESTS_PER_PEER = 512  # a broadcast's players have some dozen different ones held at a time; a task has 8192 files
+_LARGEST = 32 << 20  # bytes; ten seconds of 20 Mbit/s are 25 MB
+_STATUSES = frozenset({200, 400, 404, 503})  # what delivery says
 
 
 class PeerError(Exception):
@@ -30,8 +30,9 @@ class Peers:
     """Asks other tasks."""
 
     def __init__(self) -> None:
+        self._asked: Counter[str] = Counter()
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
+            connector=aiohttp.TCPConnector(limit=0),  # requests are limited, and a ghost's successor waits for none
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={HOP: "1"},
@@ -53,30 +54,39 @@ class Peers:
         except (aiohttp.ClientError, TimeoutError):
             return Answer.SILENT
 
-    async def get(self, holder: Holder, target: str, *, seconds: float) -> Response:
-        """The holder's own answer to `/hls/<target>`, playlists compressed; PeerError."""
-        limit = aiohttp.ClientTimeout(total=seconds, connect=_CONNECT_SECONDS)
+    async def get(self, holder: Holder, target: str, *, viewers: int, seconds: float) -> Response:
+        """The holder's own answer to `/hls/<target>`, playlists compressed.
+
+        Raises:
+            PeerError: none within this time, or none that delivery could have given.
+        """
+        if self._asked[holder.address] >= _REQUESTS_PER_PEER:
+            raise PeerError(f"{_REQUESTS_PER_PEER} requests are on their way already")
+        self._asked[holder.address] += 1
+        # No limit for connecting as such: it would count against requests that are held.
+        limit = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+        headers = {HOP: str(viewers), "Accept-Encoding": "gzip"}
         url = URL(f"{holder.address}/hls/{target}", encoded=True)
         try:
-            async with self._http.get(url, timeout=limit, headers={"Accept-Encoding": "gzip"}) as response:
-                if (response.content_length or 0) > _LARGEST:
-                    raise PeerError(f"an answer of {response.content_length} bytes")
-                return Response(
-                    response.status,
-                    await response.read(),
-                    response.headers.get("Content-Type", ""),
-                    response.headers.get("Cache-Control", ""),
-                    gzipped=response.headers.get("Content-Encoding") == "gzip",
-                )
+            async with self._http.get(url, timeout=limit, headers=headers, allow_redirects=False) as response:
+                return await _checked(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise PeerError(type(error).__name__) from None
+        finally:
+            self._asked[holder.address] -= 1
+            if not self._asked[holder.address]:
+                del self._asked[holder.address]
 
 
-def max_age(response: Response) -> int:
-    """For how many seconds an answer may be used again (RFC 9111 5.2.2.1)."""
-    found = _MAX_AGE.search(response.cache_control)
-    return int(found[1]) if found else 0
-
-
-def is_playlist(response: Response) -> bool:
-    return response.content_type == PLAYLIST_TYPE
+async def _checked(response: aiohttp.ClientResponse) -> Response:
+    if response.status not in _STATUSES:
+        raise PeerError(f"status {response.status}")
+    if response.content_length is None or response.content_length > _LARGEST:
+        raise PeerError(f"an answer of {response.content_length} bytes")
+    return Response(
+        response.status,
+        await response.read(),
+        response.headers.get("Content-Type", ""),
+        response.headers.get("Cache-Control", ""),
+        gzipped=response.headers.get("Content-Encoding") == "gzip",
+    )

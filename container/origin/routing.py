@@ -3,109 +3,155 @@
 import asyncio
 import gzip
 import logging
-import math
 import re
 import time
-from urllib.parse import parse_qsl, urlencode
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakSet
 
 from origin.cache import Cache
-from origin.delivery import NOT_FOUND, Delivery, Response
-from origin.leases import LOOK_SECONDS
-from origin.metrics import Metrics
+from origin.collapse import Collapsed
+from origin.delivery import NOT_FOUND, BadDirectiveError, Delivery, Directives, Response
 from origin.peers import PeerError, Peers
 from origin.registry import Holder, StreamRegistry
-from origin.settings import Settings
+
+if TYPE_CHECKING:
+    from origin.stream import Stream
 
 _LOG = logging.getLogger(__name__)
 
 # All that a holder could have: an id and a multivariant playlist, or a rendition's playlist, part, segment or init.
-_PATH = re.compile(r"([A-Za-z0-9_-]{1,128})/(master\.m3u8|[A-Za-z0-9]{1,16}/[A-Za-z0-9]+(\.[A-Za-z0-9]+){1,8})")
-_DIRECTIVES = ("_HLS_msn", "_HLS_part", "_HLS_skip")
-_LONGEST_NAME = 100
+# Nothing in it can be read as another path (RFC 3986 5.2.4, 6.2.2): no empty or dotted segments, nothing encoded.
+_PATH = re.compile(r"([A-Za-z0-9_-]{1,128})/(master\.m3u8|[A-Za-z0-9]{1,16}/(?=.{1,80}$)[A-Za-z0-9]+(\.[A-Za-z0-9]+)+)")
 _HANDOVERS = 2  # the holder asked first, and the one after it
-_READY_SECONDS = 10  # delivery holds a request for a stream that is just beginning for that long
 _SPARE_SECONDS = 5
+_LOOK_SECONDS = 1
 _COMPLAIN_SECONDS = 10
+_UNREPORTED = 10_000
+_BAD_DIRECTIVES = "_HLS_msn="  # stands for all that do not parse
+
+
+class _Question(NamedTuple):
+    """What another task is asked, and nothing that does not count: strangers' parameters cost no fetch of their own."""
+
+    playback_id: str
+    target: str
+    audience: tuple[str, bool] | None  # of a media playlist: whose viewers ask, and whether they block
+
+    @classmethod
+    def of(cls, playback_id: str, path: str, query: str) -> "_Question":
+        if not path.endswith("/index.m3u8"):
+            return cls(playback_id, path, None)
+        try:
+            directives = Directives.parse(query)
+        except BadDirectiveError:
+            return cls(playback_id, f"{path}?{_BAD_DIRECTIVES}", None)
+        text = directives.query
+        return cls(playback_id, f"{path}?{text}" if text else path, (playback_id, directives.msn is not None))
 
 
 class Router:
     """Local streams from delivery, others from their holders: one fetch for many viewers, kept as its headers say."""
 
-    def __init__(
-        self, delivery: Delivery, registry: StreamRegistry, peers: Peers, settings: Settings, metrics: Metrics
-    ) -> None:
+    def __init__(self, delivery: Delivery, registry: StreamRegistry, peers: Peers, *, cache_bytes: int) -> None:
         self._delivery = delivery
         self._registry = registry
         self._peers = peers
-        self._metrics = metrics
-        self._cache = Cache(settings.peer_cache_bytes)
-        self._fetching: dict[str, asyncio.Task[Response]] = {}
-        # Longer than any holder that is well holds a request (RFC 8216bis 6.2.5.2).
-        self._patience = max(_READY_SECONDS, 3 * math.ceil(settings.segment_seconds)) + _SPARE_SECONDS
+        self._cache = Cache(cache_bytes)
+        self._fetching: Collapsed[Response | None] = Collapsed()
+        self._patience = delivery.longest_hold_seconds + _SPARE_SECONDS
+        # Local streams that another task was seen to go on with: their end is not the end of the broadcast.
+        self._superseded: WeakSet[Stream] = WeakSet()
+        self._viewers: Counter[tuple[str, bool]] = Counter()  # who asked since the holder was last told
+        self._failures = self._unlogged = 0
         self._complained = float("-inf")
 
-    async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: bool) -> Response:
-        """The response to `GET /hls/<path>?<query>`; `hop`: another task asks, so that nobody else is asked."""
+    async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: int = 0) -> Response:
+        """The response to `GET /hls/<path>?<query>`.
+
+        `hop`: another task asks, for so many viewers. It gets what there is here, and nobody else is asked: two tasks
+        that take each other for the holder make no loop.
+        """
         playback_id = path.partition("/")[0]
         if self._registry.holds(playback_id):
-            return await self._delivery.get(path, query, gzip_accepted=gzip_accepted)
-        known = _PATH.fullmatch(path)
-        if known is None or len(path) > len(playback_id) + _LONGEST_NAME:
+            return await self._delivery.get(path, query, gzip_accepted=gzip_accepted, viewers=hop or 1)
+        if not _PATH.fullmatch(path) or (hop and not self._delivery.stream(playback_id)):
             return NOT_FOUND
-        if hop and not self._delivery.has(playback_id):
-            return NOT_FOUND
+        failed: Holder | None = None
         for _ in range(_HANDOVERS):
             holder = await self._registry.holder(playback_id)
-            if holder is None or holder == self._registry.me:
-                # Nobody's, or ours as far as anyone can tell: what is left of it here, if anything is.
-                return await self._delivery.get(path, query, gzip_accepted=gzip_accepted)
-            if hop:
+            if self._is_here(playback_id, holder):
+                return await self._delivery.get(path, query, gzip_accepted=gzip_accepted, viewers=hop or 1)
+            if holder is None or holder in {self._registry.me, failed} or hop:
                 break
-            try:
-                response = await self._from(holder, playback_id, _target(path, query))
-            except PeerError as error:
-                self._complain(holder, error)
-            else:
+            response = await self._from(holder, _Question.of(playback_id, path, query))
+            if response:
                 return _decoded(response, gzip_accepted=gzip_accepted)
+            failed = holder
         return NOT_FOUND
 
-    async def _from(self, holder: Holder, playback_id: str, target: str) -> Response:
-        key = f"{holder.task}/{target}"
-        if kept := self._cache.get(key):
-            return kept
-        task = self._fetching.get(key)
-        if task is None:
-            task = self._fetching[key] = asyncio.create_task(self._fetch(holder, playback_id, target, key))
-            task.add_done_callback(lambda _: self._fetching.pop(key, None))
-        return await asyncio.shield(task)
+    def failures(self) -> int:
+        """How many fetches failed since the last look."""
+        count, self._failures = self._failures, 0
+        return count
 
-    async def _fetch(self, holder: Holder, playback_id: str, target: str, key: str) -> Response:
-        """PeerError when the holder does not answer, or while it is silent stops being the holder."""
-        asking = asyncio.create_task(self._peers.get(holder, target, seconds=self._patience))
+    def _is_here(self, playback_id: str, holder: Holder | None) -> bool:
+        """Whether what is here of a stream is what viewers are to get."""
+        stream = self._delivery.stream(playback_id)
+        if holder is not None and holder != self._registry.me:
+            if stream:
+                self._superseded.add(stream)
+            return False
+        if stream is None:
+            return False
+        # Nobody has it: then only the end of a broadcast may be shown, and only if it was the last one.
+        return holder is not None or (stream.ended and stream not in self._superseded)
+
+    async def _from(self, holder: Holder, question: _Question) -> Response | None:
+        """The holder's answer; None if there is none to be had."""
+        if question.audience:
+            self._count(question.audience)
+        key = f"{holder.task}/{question.target}"
+        return self._cache.get(key) or await self._fetching.get(key, lambda: self._fetch(holder, question, key))
+
+    async def _fetch(self, holder: Holder, question: _Question, key: str) -> Response | None:
+        viewers = self._viewers.pop(question.audience, 1) if question.audience else 1
+        asking = asyncio.create_task(self._peers.get(holder, question.target, viewers=viewers, seconds=self._patience))
+        leaving = asyncio.create_task(self._left(holder, question.playback_id))
         try:
-            while not (await asyncio.wait({asking}, timeout=LOOK_SECONDS))[0]:
-                if await self._registry.holder(playback_id) != holder:
-                    raise PeerError("silent, and not the holder any more")
+            await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise PeerError("silent, and not the holder any more")  # noqa: TRY301 # handled like its other failures
             response = asking.result()
+        except PeerError as error:
+            self._complain(holder, error)
+            return None
         finally:
             asking.cancel()
+            leaving.cancel()
         self._cache.put(key, response)
         return response
 
+    async def _left(self, holder: Holder, playback_id: str) -> None:
+        """Return when the registry does not name this holder any more: nothing else tells of one that went silent."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if await self._registry.holder(playback_id) != holder:
+                return
+
+    def _count(self, audience: tuple[str, bool]) -> None:
+        if len(self._viewers) >= _UNREPORTED and audience not in self._viewers:
+            self._viewers.clear()  # an estimate may start over; memory may not grow by what strangers ask for
+        self._viewers[audience] += 1
+
     def _complain(self, holder: Holder, error: PeerError) -> None:
-        self._metrics.emit({"PeerFailures": (1, "Count")}, properties={"peer": holder.task})
+        self._failures += 1
+        self._unlogged += 1
         now = time.monotonic()
-        if now - self._complained > _COMPLAIN_SECONDS:
-            self._complained = now
-            _LOG.warning("no answer from the task that has a stream: %s", error, extra={"peer": holder.task})
-
-
-def _target(path: str, query: str) -> str:
-    """What is asked for, and nothing that does not count: strangers' parameters cost no fetch of their own."""
-    if not path.endswith("/index.m3u8") or "_HLS_" not in query:
-        return path
-    values = dict(parse_qsl(query, keep_blank_values=True))
-    return f"{path}?{urlencode([(name, values[name]) for name in _DIRECTIVES if name in values])}"
+        if now - self._complained >= _COMPLAIN_SECONDS:
+            extra = {"peer": holder.task, "failures": self._unlogged}
+            _LOG.warning("no answer from the task that has a stream: %s", error, extra=extra)
+            self._complained, self._unlogged = now, 0
 
 
 def _decoded(response: Response, *, gzip_accepted: bool) -> Response:

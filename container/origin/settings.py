@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     backend_url: str
     backend_token: SecretStr | None = None
     leases_table: str | None = None
+    aws_region: str | None = None  # ECS sets it, and boto3 reads another name
     max_streams: int = Field(default=4, ge=1)  # in copied broadcasts; an encoded one costs two
     ladder: tuple[Rung, ...] = DEFAULT_LADDER
     segment_seconds: float = Field(default=2.0, ge=1.0, le=10.0)

@@ -1,6 +1,9 @@
 """The public side on HTTP: /hls/, /health, and what other tasks ask; nothing else."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
@@ -10,6 +13,7 @@ from origin.peers import HOP, ROOM, STATUS_OF_ANSWER
 from origin.registry import Answer
 from origin.routing import Router
 
+_COUNT = re.compile(r"[1-9][0-9]{0,5}")
 _CORS = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT = _CORS | {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
@@ -18,16 +22,17 @@ _PREFLIGHT = _CORS | {
 }
 
 
-def server(router: Router, make_room: Callable[[str], Awaitable[Answer]]) -> web.Server:
+def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer]]) -> web.Server:
     """The plain server of aiohttp: no routing, no middlewares, because a live edge is two kinds of small requests."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=_PREFLIGHT)
         path, _, query = request.path_qs.partition("?")
-        peer = _is_peer(request)
-        if peer and request.method == "POST" and path.startswith(ROOM):
-            answer = await make_room(path.removeprefix(ROOM))
+        hop = _hop(request)
+        if hop and request.method == "POST" and path.startswith(ROOM):
+            # Begun, it is finished, whether or not the other task waits for the answer.
+            answer = await asyncio.shield(make_room(path.removeprefix(ROOM)))
             return web.Response(status=STATUS_OF_ANSWER[answer], text=f"{answer.value}\n")
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, headers={"Allow": "GET, HEAD, OPTIONS"})
@@ -36,18 +41,22 @@ def server(router: Router, make_room: Callable[[str], Awaitable[Answer]]) -> web
         if not path.startswith("/hls/"):
             return _written(NOT_FOUND)
         accepted = "gzip" in request.headers.get("Accept-Encoding", "")
-        return _written(await router.get(path[5:], query, gzip_accepted=accepted, hop=peer))
+        return _written(await router.get(path[5:], query, gzip_accepted=accepted, hop=hop))
 
-    return web.Server(handle, access_log=None)
+    # Who hangs up is not waited for: another task's request ends when the last of its viewers is gone.
+    return web.Server(handle, access_log=None, handler_cancellation=True)
 
 
-def _is_peer(request: web.BaseRequest) -> bool:
-    """Whether another task asks, directly.
+def _hop(request: web.BaseRequest) -> int:
+    """For how many viewers another task asks, directly; 0 when a viewer asks.
 
-    What comes through the load balancer is no such thing, whatever a viewer puts into the one header: the load balancer
-    adds the other.
+    What comes through the load balancer is no task's request, whatever a viewer puts into the one header: the load
+    balancer adds the other, and tasks never do. (CloudFront does not even pass the first one on.)
     """
-    return HOP in request.headers and "X-Forwarded-For" not in request.headers
+    viewers = request.headers.get(HOP)
+    if viewers is None or "X-Forwarded-For" in request.headers:
+        return 0
+    return int(viewers) if _COUNT.fullmatch(viewers) else 1
 
 
 def _written(response: Response) -> web.Response:
@@ -58,6 +67,4 @@ def _written(response: Response) -> web.Response:
         headers["Vary"] = "Accept-Encoding"
     if response.gzipped:
         headers["Content-Encoding"] = "gzip"
-    if response.age:
-        headers["Age"] = str(response.age)
     return web.Response(status=response.status, body=response.body, headers=CIMultiDictProxy(headers))

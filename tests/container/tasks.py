@@ -1,0 +1,159 @@
+"""Tasks as viewers and peers see them: the public side on a loopback port, with broadcasts made by hand."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+import aiohttp
+from aiohttp import web
+from origin.codecs import Picture
+from origin.delivery import Delivery, Response
+from origin.ladder import plan
+from origin.peers import Peers
+from origin.registry import Answer, Holder, InProcessRegistry, Position
+from origin.routing import Router
+from origin.settings import Settings
+from origin.stream import Stream
+from origin.web import server
+from yarl import URL
+
+from tests.container.test_units_packager import AVCC, generation, pictures
+
+SETTINGS = Settings(backend_url="http://backend", segment_seconds=1, part_seconds=0.25)
+SOURCE = Picture(width=1280, height=720, profile=77, bit_depth=8, chroma_format=1, progressive=True)
+FIRST_MSN = 100
+
+
+class Broadcast:
+    """A stream with a picture every thirtieth of a second of its own time, which passes when `feed` says so."""
+
+    def __init__(self, playback_id: str, session: str = "s") -> None:
+        self.stream = Stream(playback_id, playback_id, SETTINGS, Position(FIRST_MSN, 0))
+        self.stream.live = True
+        self.renditions = self.stream.prepare(plan(SOURCE, SETTINGS.ladder, copy=True)[:2])
+        self.session = session
+        common = generation(session=session)
+        for rendition in self.renditions:
+            rendition.begin(common)
+            rendition.configure(AVCC)
+        self._pictures = iter(pictures(600, gop=1))
+
+    def feed(self, seconds: float) -> Self:
+        """Call with the loop running."""
+        for _ in range(round(seconds * 30)):
+            picture = next(self._pictures)
+            for rendition in self.renditions:
+                rendition.add(picture)
+        return self
+
+    def end(self) -> Self:
+        self.stream.live = False
+        self.stream.finish_session()
+        self.stream.end()
+        return self
+
+    @property
+    def next_part(self) -> str:
+        msn, part = self.renditions[0].next_part
+        return f"_HLS_msn={msn}&_HLS_part={part}"
+
+    @property
+    def hint(self) -> str:
+        hint = self.renditions[0].hint
+        assert hint
+        return hint
+
+
+class WatchedDelivery(Delivery):
+    """Delivery that remembers what it was asked."""
+
+    def __init__(self, streams: Mapping[str, Stream]) -> None:
+        super().__init__(streams, SETTINGS)
+        self.asked: list[str] = []
+        self.cancelled = 0
+
+    async def get(self, path: str, query: str, *, gzip_accepted: bool, viewers: int = 1) -> Response:
+        self.asked.append(f"{path}?{query}" if query else path)
+        try:
+            return await super().get(path, query, gzip_accepted=gzip_accepted, viewers=viewers)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+
+
+class ScriptedRegistry(InProcessRegistry):
+    """Says what a test wrote down."""
+
+    def __init__(self, me: Holder) -> None:
+        super().__init__(me)
+        self.held: set[str] = set()
+        self.holders: dict[str, Holder] = {}
+        self.looks = 0
+
+    def holds(self, playback_id: str) -> bool:
+        return playback_id in self.held
+
+    async def holder(self, playback_id: str) -> Holder | None:
+        self.looks += 1
+        return self.me if playback_id in self.held else self.holders.get(playback_id)
+
+
+class Got(NamedTuple):
+    status: int
+    headers: dict[str, str]  # names in small letters, without Date
+    body: bytes
+
+
+class Task:
+    """One task: registry, delivery, router and the public port."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.streams: dict[str, Stream] = {}
+        self.delivery = WatchedDelivery(self.streams)
+
+    async def start(self, cache_bytes: int = 1 << 20) -> Self:
+        self.peers = Peers()
+        self._http = aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0))
+        self.registry = ScriptedRegistry(Holder(self.name, ""))
+        self.router = Router(self.delivery, self.registry, self.peers, cache_bytes=cache_bytes)
+        self._server = server(self.router, self._make_room)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.port: int = self._runner.addresses[0][1]
+        self.registry.me = Holder(self.name, f"http://127.0.0.1:{self.port}")
+        return self
+
+    @staticmethod
+    async def _make_room(_: str) -> Answer:
+        return Answer.ABSENT
+
+    @property
+    def holder(self) -> Holder:
+        return self.registry.me
+
+    def own(self, broadcast: Broadcast) -> None:
+        self.streams[broadcast.stream.playback_id] = broadcast.stream
+        self.registry.held.add(broadcast.stream.playback_id)
+
+    async def get(self, path: str, method: str = "GET", **headers: str) -> Got:
+        """A viewer's request below /hls/; `accept_encoding="gzip"` is how headers are written."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = URL(f"http://127.0.0.1:{self.port}/hls/{path}", encoded=True)
+        async with self._http.request(method, url, headers=named, skip_auto_headers=["Accept-Encoding"]) as response:
+            seen = {name.lower(): value for name, value in response.headers.items() if name != "Date"}
+            return Got(response.status, seen, await response.read())
+
+    async def kill(self) -> None:
+        """What its peers see when the process gets a SIGKILL: resets, and nobody on the port."""
+        for site in list(self._runner.sites):
+            await site.stop()
+        for connection in self._server.connections:
+            if connection.transport:
+                connection.transport.abort()
+
+    async def stop(self) -> None:
+        await self._http.close()
+        await self._runner.cleanup()
+        await self.peers.close()

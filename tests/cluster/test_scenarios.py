@@ -63,15 +63,15 @@ def others(bed: Bed, task: Task) -> list[Task]:
     return [each for each in bed.tasks.values() if each is not task]
 
 
-def handed_over(audience: Audience, broadcast: Broadcast) -> float:
-    """Seconds from the publisher's last connection to the first segment after it, at the slowest viewer."""
+def handed_over(audience: Audience, broadcast: Broadcast) -> list[float]:
+    """Seconds from the publisher's last connection to the first segment after it, for each viewer, quickest first."""
     connected = broadcast.connected[-1]
     times = []
     for viewer in audience.of(broadcast.playback_id):
         before = max(seen.discontinuity_sequence for seen in viewer.segments if seen.at < connected)
         later = [seen.at for seen in viewer.segments if seen.discontinuity_sequence > before]
         times.append(min(later, default=float("inf")) - connected)
-    return max(times)
+    return sorted(times)
 
 
 def test_six_broadcasts_and_sixty_viewers_without_a_failed_request(bed: Bed, figures: Figures) -> None:
@@ -101,9 +101,9 @@ def test_killed_owner_is_followed_by_another_task(bed: Bed, figures: Figures) ->
             owner = bed.owner(each.playback_id)
             assert owner is not victim
         steady(audience, 10)
-        took = max(handed_over(audience, each) for each in lost)
+        took = max(handed_over(audience, each)[-1] for each in lost)
         measured = audience.stop()
-        late = audience.failures(killed + PATIENCE_SECONDS)
+        late = audience.failures(killed + PATIENCE_SECONDS + took)
         figures(f"{measured}; publisher's reconnect to next segment {took:.1f} s")
         assert [each.cuts for each in broadcasts if each not in lost] == [0] * (3 - len(lost))
     assert audience.problems == []
@@ -156,8 +156,8 @@ def test_partition_between_two_tasks_hangs_nobody_and_heals(bed: Bed, figures: F
             parted = time.time()
             eventually(lambda: time.time() > parted + 15, "fifteen seconds apart", 60)
         healed = time.time()
-        # Answers to requests from before may come within a player's patience.
-        eventually(lambda: time.time() > healed + PATIENCE_SECONDS / 2, "a while together", 60)
+        # TCP tries again less and less often, so that connections need a while to notice.
+        eventually(lambda: time.time() > healed + 5, "a while together", 60)
         calm = time.time()
         steady(audience, 10)
         measured = audience.stop()
@@ -225,8 +225,11 @@ def test_frozen_owner_wakes_up_and_finds_its_stream_gone(bed: Bed, figures: Figu
         noticed = time.time() - thawed
         steady(audience, 10)
         measured = audience.stop()
-        took = max(handed_over(audience, each) for each in moved)
-        figures(f"{measured}; reconnect to next segment {took:.1f} s, noticed {noticed:.1f} s after waking up")
+        took = sorted(seconds for each in moved for seconds in handed_over(audience, each))
+        figures(
+            f"{measured}; publisher's reconnect to next segment {took[0]:.1f} to {took[-1]:.1f} s, "
+            f"stale stream gone {noticed:.1f} s after waking up"
+        )
         assert [each.cuts for each in broadcasts if each not in moved] == [0] * (3 - len(moved))
     assert audience.problems == []
     assert measured.discontinuities >= 1
@@ -249,6 +252,7 @@ def test_rolling_replacement_cuts_no_broadcast(bed: Bed, figures: Figures) -> No
         with on_air(bed, 1) as (newcomer,):
             assert bed.owner(newcomer.playback_id) not in old
         assert [each.cuts for each in broadcasts] == [0] * 3
+        cut_short = audience.failures()
         for each in broadcasts:
             each.stop()  # the end of the show
         eventually(lambda: all(viewer.ended for viewer in audience.viewers), "the end, at every viewer", 60)
@@ -261,5 +265,7 @@ def test_rolling_replacement_cuts_no_broadcast(bed: Bed, figures: Figures) -> No
         figures(f"{measured}, {time.time() - replaced:.0f} s until all were replaced")
         assert [each.cuts for each in broadcasts] == [0] * 3
     assert audience.problems == []
-    assert measured.failures == {}
+    assert cut_short == []
+    # Until it is certain that no streamer comes back, a blocking reload runs out of time (RFC 8216bis 6.2.5.2).
+    assert measured.failures.keys() <= {"503 playlist"}
     assert measured.discontinuities == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.cluster.network import Host
 
-PATIENCE_SECONDS = 20  # of a player; then it gives a request up
+PATIENCE_SECONDS = 10  # hls.js: maxTimeToFirstByteMs
 RETRY_SECONDS = 1  # hls.js: levelLoadingRetryDelay, fragLoadingRetryDelay
 
 

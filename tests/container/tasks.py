@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import aiohttp
@@ -27,7 +28,7 @@ FIRST_MSN = 100
 class Broadcast:
     """A stream with a picture every thirtieth of a second of its own time, which passes when `feed` says so."""
 
-    def __init__(self, playback_id: str, session: str = "s") -> None:
+    def __init__(self, playback_id: str, session: str = "s", picture_bytes: int = 100) -> None:
         self.stream = Stream(playback_id, playback_id, SETTINGS, Position(FIRST_MSN, 0))
         self.stream.live = True
         self.renditions = self.stream.prepare(plan(SOURCE, SETTINGS.ladder, copy=True)[:2])
@@ -36,7 +37,8 @@ class Broadcast:
         for rendition in self.renditions:
             rendition.begin(common)
             rendition.configure(AVCC)
-        self._pictures = iter(pictures(600, gop=1))
+        coded = b"p" * picture_bytes
+        self._pictures = (replace(picture, data=coded) for picture in pictures(600, gop=1))
 
     def feed(self, seconds: float) -> Self:
         """Call with the loop running."""

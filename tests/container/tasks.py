@@ -31,6 +31,7 @@ class Broadcast:
     def __init__(self, playback_id: str, session: str = "s", picture_bytes: int = 100) -> None:
         self.stream = Stream(playback_id, playback_id, SETTINGS, Position(FIRST_MSN, 0))
         self.stream.live = True
+        self.stream.timeline.target_duration = 20  # blocking requests are held for a minute
         self.renditions = self.stream.prepare(plan(SOURCE, SETTINGS.ladder, copy=True)[:2])
         self.session = session
         common = generation(session=session)
@@ -122,7 +123,7 @@ class Task:
         self._server = server(self.router, self._make_room)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=4096).start()
         self.port: int = self._runner.addresses[0][1]
         self.registry.me = Holder(self.name, f"http://127.0.0.1:{self.port}")
         return self
@@ -130,6 +131,11 @@ class Task:
     @staticmethod
     async def _make_room(_: str) -> Answer:
         return Answer.ABSENT
+
+    @property
+    def requests(self) -> int:
+        """How many have come in, from viewers and peers."""
+        return self._server.requests_count
 
     @property
     def holder(self) -> Holder:

@@ -50,7 +50,7 @@ class Task:
     offset: float = 0.0
     live: dict[str, str] = field(default_factory=dict)  # id to session, of those with a publisher
     ghosts: set[str] = field(default_factory=set)
-    faults: list[Fault] = field(default_factory=list)  # of its next calls to the table
+    faults: list[Fault | None] = field(default_factory=list)  # of its next calls to the table
     crashed: bool = False
     paused: bool = False
     cut_off: bool = False  # from the other tasks

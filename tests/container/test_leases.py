@@ -92,7 +92,7 @@ async def test_a_right_ends_before_anyone_may_take_it(
 
 async def test_the_right_counts_from_sending_not_from_the_answer(world: World, one: Task) -> None:
     """A contender counts from when the write is there, which may be long before its answer is here."""
-    one.faults[:] = [None, "answers slowly"]  # type: ignore[list-item] # the read is well
+    one.faults[:] = [None, "answers slowly"]
     await one.publish("id")
     sent = world.now - 3
     one.without_table = True
@@ -198,13 +198,13 @@ async def test_fails_without_the_table_and_owns_nothing(one: Task) -> None:
 
 async def test_a_lost_answer_to_an_acquisition_blocks_nobody(world: World, one: Task, two: Task) -> None:
     """It was written, and nobody owns it: the task itself can try again, and any other is told so."""
-    one.faults[:] = [None, "answer lost"]  # type: ignore[list-item] # the read is well
+    one.faults[:] = [None, "answer lost"]
     with pytest.raises(RegistryUnavailableError):
         await one.publish("id")
     assert world.written["id"].holder == one.registry.me
     assert await two.publish("id")
     await two.leave("id")
-    one.faults[:] = [None, "answer lost"]  # type: ignore[list-item] # as above
+    one.faults[:] = [None, "answer lost"]
     with pytest.raises(RegistryUnavailableError):
         await one.publish("id")
     grant = await one.registry.acquire("id", "again")
@@ -223,6 +223,21 @@ async def test_a_lost_answer_to_a_renewal_is_noticed_and_counts_from_its_sending
     assert world.written["id"].position == Position(2000, 2)
     assert one.registry.holds("id")
     await world.pass_time(HELD_SECONDS)
+    assert not one.registry.holds("id")
+
+
+async def test_an_old_answer_gives_no_new_time(world: World, one: Task) -> None:
+    """The renewal of three seconds ago did arrive, the one of now does not: the right is three seconds old."""
+    await one.publish("id")
+    one.paused = True
+    one.faults[:] = ["answer lost", None, "fails"]
+    with pytest.raises(RegistryUnavailableError):
+        await one.registry.renew("id", "one-1", POSITION)
+    await world.pass_time(3)
+    with pytest.raises(RegistryUnavailableError):
+        await one.registry.renew("id", "one-1", POSITION)
+    assert one.registry.holds("id")
+    await world.pass_time(HELD_SECONDS - 3)
     assert not one.registry.holds("id")
 
 

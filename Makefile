@@ -12,7 +12,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Debian's packages: what the quick tests need, what runs natively, what all tests need on top.
 DEBIAN_CHECK_PACKAGES := ffmpeg git
 DEBIAN_LIVE_PACKAGES := ffmpeg fonts-dejavu-core libnginx-mod-rtmp nginx-light
-DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium git iproute2 mmdebstrap procps
+DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium git haproxy iproute2 mmdebstrap nftables procps
 
 .PHONY: help
 help: ## list the targets

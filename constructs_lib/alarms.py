@@ -169,6 +169,15 @@ def alarm_specs(props: AlarmsProps) -> list[AlarmSpec]:
             description="An encoder is slower than its source: viewers of that broadcast fall behind and stall",
         ),
         AlarmSpec(
+            id="TaskProtectionFails",
+            metrics={"m": props.origin.protection_failures()},
+            comparison=MORE,
+            threshold=0,
+            minutes=5,  # the origin retries twice a minute, and what it has lasts for twenty minutes more
+            missing_data="notBreaching",
+            description="A task cannot set its protection: a deploy or scaling in would cut its broadcasts",
+        ),
+        AlarmSpec(
             id="ViewerServerErrors",
             metrics={"m": cloudfront_errors},
             comparison=MORE,

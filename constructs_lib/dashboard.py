@@ -88,7 +88,12 @@ def dashboard_body(props: DashboardProps) -> dict[str, Any]:
                     props.ecs.memory_utilization(),
                 ],
             ),
-            _chart(props, "ECS tasks", [props.ecs.running_tasks(), props.ecs.desired_tasks()]),
+            _chart(
+                props,
+                "ECS tasks",
+                [props.ecs.running_tasks(), props.ecs.desired_tasks()],
+                right=[props.origin.protection_failures()],
+            ),
             _chart(
                 props,
                 "Streams per task, time to first segment",

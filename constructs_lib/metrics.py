@@ -67,6 +67,10 @@ class OriginMetrics:
         """Seconds from publish to the first segment that a viewer can play."""
         return self._metric("TimeToFirstSegment", "p95", "publish to first segment (s, p95)")
 
+    def protection_failures(self) -> Metric:
+        """Requests for ECS task protection that failed: deploys and scaling in may cut that task's broadcasts."""
+        return self._metric("ProtectionFailures", "Sum", "protection failures")
+
     def _metric(self, name: str, statistic: str, label: str) -> Metric:
         return Metric(
             namespace=ORIGIN_NAMESPACE,

@@ -80,6 +80,54 @@ def test_metrics_have_the_dimensions_that_the_infrastructure_reads() -> None:
     }
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod", "everything"])
+def test_tasks_are_added_on_what_the_origin_reports_before_all_are_full(
+    templates: dict[str, Template], environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the task definition through the origin's own line to the policy and the dashboard, as deployed."""
+    template = templates[f"LiveCommerceStreamingStack-{environment}"]
+    for variable in container(template)["environment"]:
+        monkeypatch.setenv(variable["name"], variable["value"])
+    settings = load()
+    lines: list[Json] = []
+    origin = Metrics(
+        namespace=settings.metrics_namespace,
+        cluster_name=settings.cluster_name,
+        service_name=settings.service_name,
+        write=lambda line: lines.append(json.loads(line)),
+    )
+
+    origin.emit({"StreamsPerTask": (1, "Count")})
+
+    ((name, dimensions),) = published(lines[0])
+    (namespace,) = {directive["Namespace"] for directive in lines[0]["_aws"]["CloudWatchMetrics"]}
+    policy = scaling_policy(template)
+    specification = policy["customized_metric_specification"]
+    assert (specification["namespace"], specification["metric_name"]) == (namespace, name)
+    assert {(one["name"], one["value"]) for one in specification["dimensions"]} == dimensions
+    assert specification["statistic"] == "Average"
+    assert (namespace, name, dimensions) in shown_on_the_dashboard(template)
+    assert policy["target_value"] < settings.max_streams
+
+
+def scaling_policy(template: Template) -> Json:
+    """The target tracking of the policy on broadcasts."""
+    policies = template.resources("aws_appautoscaling_policy").values()
+    (policy,) = (policy for policy in policies if policy["name"] == "streams-per-task")
+    return dict(policy["target_tracking_scaling_policy_configuration"])
+
+
+def shown_on_the_dashboard(template: Template) -> set[tuple[str, str, frozenset[tuple[str, str]]]]:
+    """(namespace, name, dimensions) of each metric on it; those whose dimensions are known only after a deploy too."""
+    body = json.loads(template.one("aws_cloudwatch_dashboard")["dashboard_body"])
+    entries = [entry for widget in body["widgets"] for entry in widget["properties"].get("metrics", [])]
+    return {
+        (entry[0], entry[1], frozenset(zip(entry[2:-1:2], entry[3:-1:2], strict=True)))
+        for entry in entries
+        if isinstance(entry[0], str)
+    }
+
+
 def published(line: Json) -> set[tuple[str, frozenset[tuple[str, str]]]]:
     """(name, dimensions) of each metric that CloudWatch makes of one embedded-metric-format line."""
     return {
@@ -102,6 +150,7 @@ def test_every_metric_that_is_read_is_written_somewhere() -> None:
             read.encoder_speed(),
             read.encoder_failures(),
             read.time_to_first_segment(),
+            read.protection_failures(),
         )
     }
     source = "".join(path.read_text() for path in (ROOT / "container" / "origin").glob("*.py"))

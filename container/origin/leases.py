@@ -85,6 +85,7 @@ class LeaseRegistry:
         self._sleep = sleep
         self._held: dict[str, _Held] = {}
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._unanswered = float("-inf")  # when the table last failed to answer a look
         self._looking: dict[tuple[str, str], asyncio.Task[Any]] = {}
         self._had: OrderedDict[str, str] = OrderedDict()  # the last session of ours that owned an id
 
@@ -99,9 +100,9 @@ class LeaseRegistry:
         return held is not None and self._clock() < held.until
 
     async def acquire(self, playback_id: str, session: str) -> Grant:
+        current = await self._read(playback_id)
         give_up = self._clock() + LEASE_SECONDS + MARGIN_SECONDS
         while True:
-            current = await self._read(playback_id)
             if current is None or await self._may_take(current):
                 if grant := await self._take(playback_id, session, current):
                     return grant
@@ -109,6 +110,7 @@ class LeaseRegistry:
                 raise StreamTakenError(current.holder)
             else:
                 await self._sleep(_WAIT_SECONDS)
+            current = await self._read(playback_id)
 
     async def _may_take(self, current: Lease) -> bool:
         if current.released or current.holder.task == self._me.task:
@@ -200,11 +202,13 @@ class LeaseRegistry:
             try:
                 await self._once(("read", playback_id), self._read)
             except RegistryUnavailableError:
+                self._unanswered = self._clock()
                 return seen.lease.holder if seen and seen.lease else None
             seen = self._seen[playback_id]
         if seen.lease is None:
             return None
-        if not seen.lease.released and self._clock() - seen.since >= LEASE_SECONDS:
+        # While the table did not answer us it may not have answered the owner: that one is still to renew.
+        if not seen.lease.released and self._clock() - max(seen.since, self._unanswered) >= LEASE_SECONDS:
             return None  # its owner has died, and nobody has taken over
         return seen.lease.holder
 

@@ -3,9 +3,11 @@
 Addresses come from the leases; tasks reach each other on the public port, past the load balancer.
 """
 
+import socket
 from collections import Counter
 
 import aiohttp
+from aiohappyeyeballs import AddrInfoType
 from yarl import URL
 
 from origin.delivery import Response
@@ -20,7 +22,23 @@ _ROOM_SECONDS = 2.5  # a ghost is told from a publisher within 1.2 s
 # A rendition has some dozen different requests held at most, mostly two or three; a task has 8192 files.
 _REQUESTS_PER_PEER = 1024
 _LARGEST = 32 << 20  # bytes; ten seconds of 20 Mbit/s are 25 MB
+_LOST_SECONDS = 3
 _STATUSES = frozenset({200, 400, 404, 503})  # what delivery says
+
+
+def _socket(address: AddrInfoType) -> socket.socket:
+    """A socket that gives up a machine that fell silent, as a request that is held cannot do.
+
+    The other kernel acknowledges and answers probes while its process takes its time (tcp(7)): slowness ends nothing.
+    """
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * _LOST_SECONDS)
+    return made
 
 
 class PeerError(Exception):
@@ -33,7 +51,8 @@ class Peers:
     def __init__(self) -> None:
         self._asked: Counter[str] = Counter()
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # requests are limited, and a ghost's successor waits for none
+            # No limit: requests are limited, and a ghost's successor waits for none.
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             headers={HOP: "1"},

@@ -39,7 +39,7 @@ class Timing:
     look_seconds: float = 0.5
     request_seconds: float = 10  # the agent itself gives up on ECS sooner, and then says so
     first_retry_seconds: float = 1
-    longest_retry_seconds: float = 60
+    longest_retry_seconds: float = 30  # at least one failure in every minute: the alarm counts on it
     # A request that failed may still take effect, even after the next one: that one is then repeated, this much later.
     settle_seconds: float = 30
 

@@ -20,6 +20,7 @@ ALARMS = {
     "PlaybackServerErrors",
     "PublishRejectedForCapacity",
     "EncoderBelowRealTime",
+    "TaskProtectionFails",
     "ViewerServerErrors",
 }
 

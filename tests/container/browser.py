@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -62,6 +62,12 @@ for name, value in (("COLUMNS", COLUMNS), ("LEFT", LEFT), ("BITS", BITS)):
     READER = READER.replace(name, str(value))
 
 
+class Served(Protocol):
+    """A player page on loopback."""
+
+    port: int
+
+
 class Player:
     """The player page's server."""
 
@@ -83,11 +89,13 @@ class Player:
 class Viewer:
     """One browser on one broadcast."""
 
-    def __init__(self, player: Player, profile: Path, *, init_script: str = "") -> None:
+    def __init__(
+        self, player: Served, profile: Path, *, init_script: str = "", chromium: Path = Path("/usr/bin/chromium")
+    ) -> None:
         self._player = player
         self._playwright = sync_playwright().start()
         self._context = self._playwright.chromium.launch_persistent_context(
-            str(profile), executable_path="/usr/bin/chromium", args=FLAGS, viewport={"width": 900, "height": 700}
+            str(profile), executable_path=str(chromium), args=FLAGS, viewport={"width": 900, "height": 700}
         )
         self.page: Page = self._context.pages[0]
         self.page.add_init_script(READER + init_script)

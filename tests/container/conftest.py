@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 QUICK = {
     "test_container_files.py",
     "test_ecs.py",
+    "test_lease_outage.py",
     "test_protection.py",
     "test_units.py",
     "test_units_media.py",

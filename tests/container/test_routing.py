@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from origin import delivery, peers
 from origin.cache import Cache
+from origin.collapse import Collapsed
 from origin.delivery import FOR_A_SECOND, FOR_GOOD, NOT_FOUND, PLAYLIST_TYPE, Directives, Response
 from origin.registry import Holder
 
@@ -319,6 +320,31 @@ async def test_request_ends_when_all_its_viewers_have_left(pair: Pair) -> None:
     again = await together(other, f"{INDEX}?{show.next_part}", 1, owner, 2)
     show.feed(0.3)
     assert (await again[0]).status == 200
+
+
+async def test_who_comes_while_a_request_is_being_given_up_starts_anew() -> None:
+    collapsed: Collapsed[str] = Collapsed()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def given_up() -> str:
+        begun.set()
+        try:
+            return await asyncio.Future[str]()
+        finally:
+            await may_end.wait()
+
+    async def answered() -> str:
+        return "new"
+
+    first = asyncio.create_task(collapsed.get("same", given_up))
+    await begun.wait()
+    first.cancel()
+    await asyncio.wait({first})
+    second = asyncio.create_task(collapsed.get("same", answered))
+    await until(second.done, "the new request is answered")
+    assert await second == "new"
+    may_end.set()
+    await until(lambda: not len(collapsed), "nothing is on its way")
 
 
 async def test_viewers_of_all_tasks_are_counted_at_the_owner(pair: Pair) -> None:

@@ -37,6 +37,7 @@ defaults
     option dontlog-normal
     retries 0
     timeout connect 10s
+    timeout check 2s
     default-server inter 2s fall 3 rise 2 port {http}
 
 frontend nlb

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RATE = 10
 # The top rendition fits the ladder of `bed.LADDER`, so that it is copied.
 OPTIONS = ["--size", "384x216", "--rate", str(RATE), "--gop", str(2 * RATE), "--kbps", "250"]
+# A server that accepts and then says nothing is given up, as OBS does.
+OPTIONS += ["--extra=-rw_timeout", "--extra=5000000"]  # microseconds
 RECONNECT_SECONDS = 1.5
 
 

@@ -63,9 +63,9 @@ def others(bed: Bed, task: Task) -> list[Task]:
     return [each for each in bed.tasks.values() if each is not task]
 
 
-def handed_over(audience: Audience, broadcast: Broadcast) -> list[float]:
-    """Seconds from the publisher's last connection to the first segment after it, for each viewer, quickest first."""
-    connected = broadcast.connected[-1]
+def handed_over(audience: Audience, broadcast: Broadcast, broken: float) -> list[float]:
+    """Seconds from the publisher's first attempt after the break to the next segment, by viewer, quickest first."""
+    connected = next(at for at in broadcast.connected if at > broken)
     times = []
     for viewer in audience.of(broadcast.playback_id):
         before = max(seen.discontinuity_sequence for seen in viewer.segments if seen.at < connected)
@@ -101,7 +101,7 @@ def test_killed_owner_is_followed_by_another_task(bed: Bed, figures: Figures) ->
             owner = bed.owner(each.playback_id)
             assert owner is not victim
         steady(audience, 10)
-        took = max(handed_over(audience, each)[-1] for each in lost)
+        took = max(handed_over(audience, each, killed)[-1] for each in lost)
         measured = audience.stop()
         late = audience.failures(killed + PATIENCE_SECONDS + took)
         figures(f"{measured}; publisher's reconnect to next segment {took:.1f} s")
@@ -225,7 +225,7 @@ def test_frozen_owner_wakes_up_and_finds_its_stream_gone(bed: Bed, figures: Figu
         noticed = time.time() - thawed
         steady(audience, 10)
         measured = audience.stop()
-        took = sorted(seconds for each in moved for seconds in handed_over(audience, each))
+        took = sorted(seconds for each in moved for seconds in handed_over(audience, each, began))
         figures(
             f"{measured}; publisher's reconnect to next segment {took[0]:.1f} to {took[-1]:.1f} s, "
             f"stale stream gone {noticed:.1f} s after waking up"

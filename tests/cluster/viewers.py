@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tests.cluster.network import Host
 
 PATIENCE_SECONDS = 10  # hls.js: maxTimeToFirstByteMs
-RETRY_SECONDS = 1  # hls.js: levelLoadingRetryDelay, fragLoadingRetryDelay
+RETRY_SECONDS = 1  # hls.js: retryDelayMs
+MEDIA_ATTEMPTS = 3  # what is still missing then is skipped
 
 
 class Failure(NamedTuple):
@@ -88,9 +89,16 @@ class Viewer:
             if not segment.parts and segment.complete:
                 names = [segment.uri]
             for name in names:
-                if await self._get(http, name, "media") is not None:
-                    self.media.append(time.time())
+                await self._fetch(http, name)
         self._next = max(self._next, playlist.next_part)
+
+    async def _fetch(self, http: aiohttp.ClientSession, name: str) -> None:
+        for attempt in range(MEDIA_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(RETRY_SECONDS)
+            if await self._get(http, name, "media") is not None:
+                self.media.append(time.time())
+                return
 
     async def _get(self, http: aiohttp.ClientSession, name: str, kind: str) -> bytes | None:
         self.requests += 1

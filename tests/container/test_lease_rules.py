@@ -120,7 +120,8 @@ class Leases(RuleBasedStateMachine):
         task = self._awake(which)
         if playback_id not in task.live:
             assert self._publish(task, playback_id)
-        run(self.world.pass_time(2 * LOOK_SECONDS))  # an answer from before is a second old at most
+        # An answer from before is a second old at most; after an outage nobody waits for a new one, for a lease's time.
+        run(self.world.pass_time(LEASE_SECONDS + 2 * LOOK_SECONDS))
         holders = {run(each.registry.holder(playback_id)) for each in self.world.tasks if playback_id not in each.live}
         assert playback_id not in task.live or holders <= {task.registry.me}
 

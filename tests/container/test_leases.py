@@ -343,6 +343,30 @@ async def test_others_are_remembered_without_the_table(world: World, one: Task, 
     assert await two.registry.holder("another") is None
 
 
+async def test_viewers_do_not_wait_for_a_table_that_does_not_answer(world: World, one: Task, two: Task) -> None:
+    """The first one finds out; after that there is always a look under way, and an answer at once."""
+    await one.publish("id")
+    await two.registry.holder("id")
+    two.without_table = True
+    await world.pass_time(2)
+    await two.registry.holder("id")
+    waiting = asyncio.Event()
+
+    async def hangs(playback_id: str) -> Lease | None:
+        await waiting.wait()
+        return await world.table.read(playback_id)
+
+    two.read = hangs  # type: ignore[method-assign] # a call that takes its time
+    await world.pass_time(2)
+    for _ in range(3):
+        assert await two.registry.holder("id") == one.registry.me
+    await one.leave("id")
+    await world.pass_time(1)
+    waiting.set()
+    await asyncio.sleep(0.01)
+    assert await two.registry.holder("id") == one.registry.me
+
+
 # --- who has it ---
 
 

@@ -485,8 +485,8 @@ async def test_next_holder_is_asked_when_the_first_one_dies(pair: Pair) -> None:
 
 
 ODD = {
-    "status 500": "HTTP/1.1 500 Oh\r\nContent-Length: 0",
-    "status 302": "HTTP/1.1 302 Elsewhere\r\nLocation: /hls/show/master.m3u8\r\nContent-Length: 0",
+    "status 500": "HTTP/1.1 500 Oh\r\nContent-Length: 2",
+    "status 302": "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/hls/show/master.m3u8\r\nContent-Length: 2",
     "no length": "HTTP/1.1 200 OK\r\nConnection: close",
     "huge": "HTTP/1.1 200 OK\r\nContent-Length: 99999999999",
     "no HTTP": "SSH-2.0-OpenSSH",
@@ -496,10 +496,10 @@ ODD = {
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
 async def test_fails_when_a_peer_makes_no_sense(pair: Pair, odd: str) -> None:
-    _, other, _ = pair
+    owner, other, _ = pair
 
     def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(f"{odd}\r\n\r\nab".encode())
+        writer.write(odd.format(port=owner.port).encode() + b"\r\n\r\nab")
         writer.close()
 
     async with peer(answer) as strange:

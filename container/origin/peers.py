@@ -17,7 +17,7 @@ HOP = "X-Origin-Hop"  # for how many viewers another task asks
 ROOM = "/peer/make-room/"
 STATUS_OF_ANSWER = {Answer.WELL: 409, Answer.YIELDED: 200, Answer.ABSENT: 404}
 
-_CONNECT_SECONDS = 1
+_CONNECT_SECONDS = 2  # a lost SYN is sent again after one (RFC 6298)
 _ROOM_SECONDS = 2.5  # a ghost is told from a publisher within 1.2 s
 # A rendition has some dozen different requests held at most, mostly two or three; a task has 8192 files.
 _REQUESTS_PER_PEER = 1024

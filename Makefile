@@ -139,6 +139,10 @@ bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, C
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
 	@$(PY) bench/broadcast.py $(ROWS)
 
+.PHONY: bench-routing
+bench-routing: .venv/.all-ready ## what it costs when another task has the stream
+	@$(PY) bench/routing.py
+
 .PHONY: golden
 golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant
 	@$(PY) -m tests.golden_files

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from moto.server import ThreadedMotoServer
 
+from constructs_lib.leases_table import LEASE_KEY
 from tests.shipped import shipped_configs
 
 if TYPE_CHECKING:
@@ -78,6 +79,15 @@ class LocalAws:
             bucket = config.state_bucket_name
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    def make_leases_table(self, name: str) -> None:
+        """A table as constructs_lib/leases_table.py defines it."""
+        self.client("dynamodb").create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": LEASE_KEY, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": LEASE_KEY, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
     def objects(self) -> dict[str, list[str]]:
         """Bucket name to the keys in it."""

@@ -177,7 +177,12 @@ class Delivery:
             return False
         next_msn, next_part = rendition.next_part
         last = rendition.segments[-1].msn if rendition.segments else next_msn - 1
-        return msn > last + 2 or (msn == next_msn and part is not None and part > next_part + self._advance_parts)
+        if part is None or msn < next_msn:
+            return msn > last + 2
+        # Of a segment after the next part's nothing is known but that it begins with part 0: without a limit, every
+        # number would be a request of its own that is held, here and on its way to another task.
+        begun = next_part if msn == next_msn else 0
+        return msn > last + 2 or part > begun + self._advance_parts
 
     def _body(self, stream: Stream, rendition: Rendition, *, skip: bool) -> "_Body":
         body = rendition.rendered.get(skip)

@@ -165,7 +165,9 @@ class Ingest:
         present = self._live.get(playback_id)
         if present is None:
             lock = self._locks.get(playback_id)
-            return Answer.WELL if lock and lock.locked() else Answer.ABSENT
+            # Being let in, or being given back: either way it is ours until the table says otherwise.
+            here = (lock and lock.locked()) or self._registry.holds(playback_id)
+            return Answer.WELL if here else Answer.ABSENT
         try:
             await self._displace(present, "another task")
         except RefusedError:

@@ -16,7 +16,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from origin.lease_table import ConflictError, Lease, LeaseTable
 from origin.registry import (
@@ -31,7 +31,6 @@ from origin.registry import (
 )
 
 _LOG = logging.getLogger(__name__)
-T = TypeVar("T")
 
 LEASE_SECONDS = 5.0
 MARGIN_SECONDS = 1.0  # of the lease, for clocks that do not run equally fast and answers that are just being written
@@ -86,7 +85,7 @@ class LeaseRegistry:
         self._held: dict[str, _Held] = {}
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
         self._unanswered = float("-inf")  # when the table last failed to answer a look
-        self._looking: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._looking: dict[tuple[str, str], asyncio.Task[bool]] = {}
         self._had: OrderedDict[str, str] = OrderedDict()  # the last session of ours that owned an id
 
     @property
@@ -100,9 +99,9 @@ class LeaseRegistry:
         return held is not None and self._clock() < held.until
 
     async def acquire(self, playback_id: str, session: str) -> Grant:
+        current = await self._read(playback_id)
         give_up = self._clock() + LEASE_SECONDS + MARGIN_SECONDS
         while True:
-            current = await self._read(playback_id)
             if current is None or await self._may_take(current):
                 if grant := await self._take(playback_id, session, current):
                     return grant
@@ -110,6 +109,7 @@ class LeaseRegistry:
                 raise StreamTakenError(current.holder)
             else:
                 await self._sleep(_WAIT_SECONDS)
+            current = await self._read(playback_id)
 
     async def _may_take(self, current: Lease) -> bool:
         if current.released or current.holder.task == self._me.task:
@@ -194,16 +194,17 @@ class LeaseRegistry:
     async def holder(self, playback_id: str) -> Holder | None:
         if self.holds(playback_id):
             return self._me
-        if playback_id in self._held and await self._once(("confirm", playback_id), self._confirm):
+        if playback_id in self._held and await asyncio.shield(self._once(("confirm", playback_id), self._confirm)):
             return self._me
         seen = self._seen.get(playback_id)
         if seen is None or self._clock() - seen.looked > LOOK_SECONDS:
-            try:
-                await self._once(("read", playback_id), self._read)
-            except RegistryUnavailableError:
-                self._unanswered = self._clock()
-                return seen.lease.holder if seen and seen.lease else None
-            seen = self._seen[playback_id]
+            look = self._once(("look", playback_id), self._look)
+            # While the table does not answer, viewers of what is known already do not wait for it.
+            if seen is None or self._clock() - self._unanswered >= LEASE_SECONDS:
+                await asyncio.shield(look)
+            seen = self._seen.get(playback_id)
+        if seen is None:
+            return None
         if seen.lease is None:
             return None
         # While the table did not answer us it may not have answered the owner: that one is still to renew.
@@ -237,14 +238,22 @@ class LeaseRegistry:
         _bound(self._seen)
         return lease
 
-    async def _once(self, key: tuple[str, str], look: Callable[[str], Coroutine[Any, Any, T]]) -> T:
-        """Many callers, one look; it goes on when the caller that began it hangs up."""
+    async def _look(self, playback_id: str) -> bool:
+        """Whether the table answered."""
+        try:
+            await self._read(playback_id)
+        except RegistryUnavailableError:
+            self._unanswered = self._clock()
+            return False
+        return True
+
+    def _once(self, key: tuple[str, str], look: Callable[[str], Coroutine[Any, Any, bool]]) -> asyncio.Task[bool]:
+        """Many callers, one look, which goes on when the caller that began it hangs up."""
         task = self._looking.get(key)
         if task is None:
             task = self._looking[key] = asyncio.create_task(look(key[1]))
             task.add_done_callback(lambda _: self._looking.pop(key, None))
-        result: T = await asyncio.shield(task)
-        return result
+        return task
 
 
 def _continuation(current: Lease | None) -> Position:

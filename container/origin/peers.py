@@ -19,7 +19,8 @@ STATUS_OF_ANSWER = {Answer.WELL: 409, Answer.YIELDED: 200, Answer.ABSENT: 404}
 
 _CONNECT_SECONDS = 1
 _ROOM_SECONDS = 2.5  # a ghost is told from a publisher within 1.2 s
-_REQUESTS_PER_PEER = 512  # a broadcast's players have some dozen different ones held at a time; a task has 8192 files
+# A rendition has some dozen different requests held at most, mostly two or three; a task has 8192 files.
+_REQUESTS_PER_PEER = 1024
 _LARGEST = 32 << 20  # bytes; ten seconds of 20 Mbit/s are 25 MB
 _LOST_SECONDS = 3
 _STATUSES = frozenset({200, 400, 404, 503})  # what delivery says

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple, Self
 
 import aiohttp
@@ -27,16 +28,18 @@ FIRST_MSN = 100
 class Broadcast:
     """A stream with a picture every thirtieth of a second of its own time, which passes when `feed` says so."""
 
-    def __init__(self, playback_id: str, session: str = "s") -> None:
+    def __init__(self, playback_id: str, session: str = "s", picture_bytes: int = 100) -> None:
         self.stream = Stream(playback_id, playback_id, SETTINGS, Position(FIRST_MSN, 0))
         self.stream.live = True
+        self.stream.timeline.target_duration = 20  # blocking requests are held for a minute
         self.renditions = self.stream.prepare(plan(SOURCE, SETTINGS.ladder, copy=True)[:2])
         self.session = session
         common = generation(session=session)
         for rendition in self.renditions:
             rendition.begin(common)
             rendition.configure(AVCC)
-        self._pictures = iter(pictures(600, gop=1))
+        coded = b"p" * picture_bytes
+        self._pictures = (replace(picture, data=coded) for picture in pictures(600, gop=1))
 
     def feed(self, seconds: float) -> Self:
         """Call with the loop running."""
@@ -120,7 +123,7 @@ class Task:
         self._server = server(self.router, self._make_room)
         self._runner = web.ServerRunner(self._server, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=4096).start()
         self.port: int = self._runner.addresses[0][1]
         self.registry.me = Holder(self.name, f"http://127.0.0.1:{self.port}")
         return self
@@ -128,6 +131,11 @@ class Task:
     @staticmethod
     async def _make_room(_: str) -> Answer:
         return Answer.ABSENT
+
+    @property
+    def requests(self) -> int:
+        """How many have come in, from viewers and peers."""
+        return self._server.requests_count
 
     @property
     def holder(self) -> Holder:

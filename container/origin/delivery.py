@@ -8,6 +8,7 @@ import gzip
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -164,6 +165,11 @@ class Delivery:
             patience = _BLOCKED_TARGET_DURATIONS * stream.timeline.target_duration
             if not rendition.has(msn, part) and not await _until(rendition, lambda: rendition.has(msn, part), patience):
                 return _LATE
+            # Players that come from another task's playlist ask for less than there is: as soon as there is anything.
+            # Each playlist reports on all others (RFC 8216bis B.1), so that each of these must have begun.
+            for other in list(stream.renditions.values()):
+                if not await _until(other, partial(_begun, other), patience):
+                    return _LATE
         return _playlist(self._body(stream, rendition, skip=directives.skip), gzip_accepted=gzip_accepted)
 
     def _too_far(self, rendition: Rendition, msn: int, part: int | None) -> bool:
@@ -204,6 +210,10 @@ class Delivery:
             case bytes():
                 return Response(200, media, "video/mp4", FOR_GOOD)
         return NOT_FOUND
+
+
+def _begun(rendition: Rendition) -> bool:
+    return bool(rendition.segments)
 
 
 async def _until(rendition: Rendition, condition: Callable[[], bool], seconds: float) -> bool:

@@ -65,7 +65,9 @@ frontend alb
 
 backend playback
     mode http
-    balance roundrobin
+    # Round robin at each of an ALB's nodes, which is no order at all over them; in order, players in step with each
+    # other would meet the same target again and again.
+    balance random(1)
     timeout server {idle}s
     option httpchk GET /health
 {playback}

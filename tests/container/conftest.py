@@ -14,6 +14,7 @@ QUICK = {
     "test_lease_outage.py",
     "test_protection.py",
     "test_units.py",
+    "test_units_delivery.py",
     "test_units_media.py",
     "test_units_packager.py",
 }

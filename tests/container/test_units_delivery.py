@@ -1,0 +1,28 @@
+"""What a request gets at the very beginning of a stream."""
+
+import asyncio
+
+from origin.delivery import Delivery
+
+from tests.container.tasks import FIRST_MSN, SETTINGS, Broadcast
+from tests.container.test_units_packager import pictures
+
+
+async def test_a_playlist_waits_until_it_can_report_on_all_others() -> None:
+    """A player that comes from another task asks for less than there is, before each rendition has begun."""
+    show = Broadcast("show")
+    delivery = Delivery({"show": show.stream}, SETTINGS)
+    first, second = show.renditions
+    for picture in pictures(30, gop=30):
+        first.add(picture)
+
+    query = f"_HLS_msn={FIRST_MSN - 20}&_HLS_part=0"
+    asking = asyncio.create_task(delivery.get(f"show/{first.name}/index.m3u8", query, gzip_accepted=False))
+    await asyncio.sleep(0.1)
+    assert not asking.done()
+    for picture in pictures(30, gop=30):
+        second.add(picture)
+    response = await asyncio.wait_for(asking, 10)
+
+    assert response.status == 200
+    assert response.body.count(b"#EXT-X-RENDITION-REPORT") == 1

@@ -67,7 +67,8 @@ class Session:
         self._clock = Clock()
         self._cache = GopCache(_CACHE_BYTES)
         self._video_config: VideoConfig | None = None
-        self._soundtrack: Soundtrack | None = None
+        self._soundtrack = Soundtrack.mute()
+        self._sound_configured = False
         self._sound_announced: bool | None = None
         self._held: list[VideoPacket] = []
         self._program: Program | None = None
@@ -206,7 +207,8 @@ class Session:
             self._video_config = config
 
     def _configure_audio(self, config: AudioConfig) -> None:
-        if self._soundtrack and self._soundtrack.config == config:
+        self._sound_configured = True
+        if self._soundtrack.config == config:
             return
         try:
             self._soundtrack = Soundtrack(config, sound(config))
@@ -217,7 +219,7 @@ class Session:
     # --- packets ---
 
     def _audio(self, packet: AudioPacket) -> None:
-        if self._soundtrack:
+        if self._sound_configured:
             self._soundtrack.add(packet, asyncio.get_running_loop().time())
             for rendition in self.renditions:
                 rendition.flush()
@@ -238,7 +240,7 @@ class Session:
         """Whether to wait a little for the sound's configuration, so that the broadcast does not begin mute."""
         if not self._held and not packet.key:
             return True
-        if self._soundtrack or self._sound_announced is False:
+        if self._sound_configured or self._sound_announced is False:
             return False
         if packet.dts - (self._held[0] if self._held else packet).dts < _WAIT_FOR_SOUND_MS:
             self._held.append(packet)
@@ -313,7 +315,7 @@ class Session:
                 "stream": self.label,
                 "cause": self._due,
                 "source": f"{source.width}x{source.height}",
-                "sound": self._soundtrack.sound.codec_name if self._soundtrack else None,
+                "sound": self._soundtrack.sound.codec_name if self._sound_configured else None,
                 "renditions": [plan.name for plan in plans],
                 "top": "copied" if copying else "encoded",
                 "why_encoded": None if copying else misfit or remembered,
@@ -367,7 +369,7 @@ class Session:
 
     def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> None:
         assert self._video_config
-        self.stream.sound = self._soundtrack.sound if self._soundtrack else None
+        self.stream.sound = generation.soundtrack.sound
         before = self._program
         self._program = Program(
             self.stream,

@@ -19,8 +19,8 @@ _LOG = logging.getLogger(__name__)
 
 # Sound that is on its way is waited for: a hole would stall players, and sound in the wrong part delays them.
 _SOUND_PATIENCE_SECONDS = 1.5
-# A source whose pictures are this far ahead of its sound, and that has sent no sound for so long, has fallen silent. The
-# first alone may be a publisher that always sends its sound late, the second a network that held both up.
+# A source whose pictures are this far ahead of its sound, and that has sent no sound for so long, has fallen silent.
+# The first alone may be a publisher that always sends its sound late, the second a network that held both up.
 _SILENT_AFTER_MS = 700
 _SILENT_SECONDS = 0.3
 _CLOCK_ROUNDING_MS = 1

@@ -157,6 +157,7 @@ class Origin:
             values: dict[str, Any] = {
                 "ActiveStreams": (len(self._ingest.sessions), "Count"),
                 "StreamsPerTask": (self._admission.used, "Count"),
+                "OvercommittedUnits": (self._admission.excess, "Count"),
             }
             if self._speeds:
                 values["EncoderSpeed"] = (min(self._speeds.values()), "None")
@@ -190,7 +191,7 @@ class Origin:
             "session": session.name,
             "ingest_kbps": round(session.meter.video_kbps),
             "frame_rate": round(usual_rate(session.meter.frame_rate), 2),
-            "renditions": [rendition.name for rendition in session.renditions],
+            "renditions": session.rendition_names,
             "top": "encoded" if session.encoding_all else "copied",
             "encoder_speed": self._speeds.get(session.label),
             "time_to_first_segment": session.first_segment_seconds,

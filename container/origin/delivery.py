@@ -252,10 +252,11 @@ def _playlist(body: _Body, *, gzip_accepted: bool) -> Response:
 
 def variant(stream: Stream, rendition: Rendition) -> playlists.Variant:
     """A rendition's line in the multivariant playlist: what was measured, and never less than what was configured."""
-    picture = rendition.picture
+    picture, sound = rendition.picture, stream.sound
     assert picture
+    assert sound
     video_kbps, audio_kbps = stream.kbps[rendition.name]
-    average = max((video_kbps + (audio_kbps if stream.sound else 0)) * 1000, rendition.average_kbps * 1000)
+    average = max((video_kbps + audio_kbps) * 1000, rendition.average_kbps * 1000)
     peak = max(average * 1.1, rendition.peak_kbps * 1100)
     return playlists.Variant(
         name=rendition.name,
@@ -264,5 +265,5 @@ def variant(stream: Stream, rendition: Rendition) -> playlists.Variant:
         width=picture.width,
         height=picture.height,
         frame_rate=rendition.frame_rate,
-        codecs=",".join([rendition.codec] + ([stream.sound.codec_name] if stream.sound else [])),
+        codecs=f"{rendition.codec},{sound.codec_name}",
     )

@@ -1,4 +1,4 @@
-"""Writing fragmented MP4 (CMAF): initialisation sections and fragments with one video and at most one audio track.
+"""Writing fragmented MP4 (CMAF): initialisation sections and fragments with one video and one audio track.
 
 Boxes as in ISO 14496-12; `avc1` and `avcC` in 14496-15, `mp4a` and `esds` in 14496-14. No edit lists: tfdt carries the
 times as they are.
@@ -43,15 +43,13 @@ def _full_box(name: bytes, version: int, flags: int, *content: bytes) -> bytes:
     return box(name, struct.pack(">I", version << 24 | flags), *content)
 
 
-def init_section(
-    video: VideoConfig, picture: Picture, audio: AudioConfig | None = None, sound: Sound | None = None
-) -> bytes:
+def init_section(video: VideoConfig, picture: Picture, audio: AudioConfig, sound: Sound) -> bytes:
     """What an EXT-X-MAP points to."""
-    tracks = [_track(VIDEO_TRACK, VIDEO_TIMESCALE, picture, _avc1(video, picture))]
-    extends = [_trex(VIDEO_TRACK)]
-    if audio and sound:
-        tracks.append(_track(AUDIO_TRACK, sound.core_sample_rate, None, _mp4a(audio, sound)))
-        extends.append(_trex(AUDIO_TRACK))
+    tracks = (
+        _track(VIDEO_TRACK, VIDEO_TIMESCALE, picture, _avc1(video, picture)),
+        _track(AUDIO_TRACK, sound.core_sample_rate, None, _mp4a(audio, sound)),
+    )
+    extends = (_trex(VIDEO_TRACK), _trex(AUDIO_TRACK))
     header = _full_box(
         b"mvhd", 0, 0, struct.pack(">4I", 0, 0, 1000, 0), struct.pack(">IH10x", 0x10000, 0x100), _IDENTITY, bytes(24),
         struct.pack(">I", len(tracks) + 1),

@@ -10,12 +10,11 @@ from typing import Literal, NamedTuple
 
 from origin import rtmp
 from origin.backend import NAME, Backend, BackendUnavailableError, UnauthorizedError
-from origin.ladder import COPIED_COST, ENCODED_COST
 from origin.logs import conceal, fingerprint
-from origin.program import EncoderGivenUpError, TooSlowError
+from origin.program import EncoderGivenUpError
 from origin.registry import Answer, RegistryUnavailableError, StreamRegistry, StreamTakenError
 from origin.renewal import keep
-from origin.session import Session, Surroundings, TooBusyError, UnsupportedSourceError
+from origin.session import Session, Surroundings, UnsupportedSourceError
 from origin.stream import Stream
 
 _LOG = logging.getLogger(__name__)
@@ -121,9 +120,8 @@ class Ingest:
             raise RefusedError("draining")
         around = self._around
         name = _session_name()
-        expected = ENCODED_COST if around.memory.recall(publisher.name) else COPIED_COST
         claim = object()
-        if not around.admission.admit(claim, expected):
+        if not around.admission.enter(claim):
             raise RefusedError("capacity", f"{around.admission.used} of {around.admission.capacity} units are taken")
         try:
             stream = await self._stream(publisher, playback_id, name)
@@ -132,10 +130,11 @@ class Ingest:
             raise RefusedError("duplicate", str(error)) from None
         except RegistryUnavailableError as error:
             raise RefusedError("registry_unavailable", str(error)) from None
+        else:
+            session = Session(name, publisher.name, stream, player, around, client=publisher.client)
+            around.admission.hand_over(claim, session)
         finally:
             around.admission.release(claim)
-        session = Session(name, publisher.name, stream, player, around, client=publisher.client)
-        around.admission.admit(session, expected)
         task = asyncio.create_task(self._run(session, playback_id))
         self._live[playback_id] = _Live(session, task)
         _LOG.info(
@@ -213,9 +212,6 @@ class Ingest:
         except EncoderGivenUpError:
             reason = "unsupported_source"
             _LOG.warning("source refused: FFmpeg cannot encode it", extra={"stream": session.label})
-        except (TooBusyError, TooSlowError):
-            reason = "capacity"
-            _LOG.warning("broadcast refused: it needs more than this task has left", extra={"stream": session.label})
         except Exception:  # noqa: BLE001 # whatever it was, it must not take the other broadcasts along
             _LOG.exception("session failed", extra={"stream": session.label})
         finally:

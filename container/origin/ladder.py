@@ -7,6 +7,7 @@ from origin.codecs import Picture
 from origin.settings import Rung
 
 COPIED_COST, ENCODED_COST = 1, 2
+_FAST = 45.0  # pictures a second from which on a source is one of 50 or 60: twice the work of one of 25 or 30
 _COPY_KBPS_MARGIN = 1.25  # a source may be this much above the rung's bit rate and still be passed on as it is
 _WIDEST = 2.4  # cinema's aspect ratio; wider pictures have more pixels than their height says
 
@@ -55,6 +56,14 @@ def _rendition(picture: Picture, rung: Rung, *, copied: bool) -> RenditionPlan:
     return RenditionPlan(rung=rung, width=width, height=height, copied=False)
 
 
-def cost(renditions: Sequence[RenditionPlan]) -> int:
-    """Capacity that a broadcast takes, in copied broadcasts."""
-    return COPIED_COST if any(rendition.copied for rendition in renditions) else ENCODED_COST
+def lighter(renditions: Sequence[RenditionPlan], steps: int) -> tuple[RenditionPlan, ...]:
+    """Less to encode: with each step the largest encoded one goes. What is copied stays, and the last one."""
+    encoded = [rendition for rendition in renditions if not rendition.copied]
+    spared = encoded if len(encoded) < len(renditions) else encoded[:-1]
+    return tuple(rendition for rendition in renditions if rendition not in spared[:steps])
+
+
+def cost(renditions: Sequence[RenditionPlan], frame_rate: float) -> int:
+    """Capacity that a broadcast takes, in copied broadcasts of 30 pictures a second."""
+    base = COPIED_COST if any(rendition.copied for rendition in renditions) else ENCODED_COST
+    return base * (2 if frame_rate > _FAST else 1)

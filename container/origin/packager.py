@@ -19,7 +19,10 @@ _LOG = logging.getLogger(__name__)
 
 # Sound that is on its way is waited for: a hole would stall players, and sound in the wrong part delays them.
 _SOUND_PATIENCE_SECONDS = 1.5
-_SOUND_SILENCE_SECONDS = 0.3
+# A source whose pictures are this far ahead of its sound, and that has sent no sound for so long, has fallen silent.
+# The first alone may be a publisher that always sends its sound late, the second a network that held both up.
+_SILENT_AFTER_MS = 700
+_SILENT_SECONDS = 0.3
 _CLOCK_ROUNDING_MS = 1
 
 
@@ -183,7 +186,7 @@ class Rendition:
 
     def begin(self, generation: Generation) -> None:
         """What comes now is of another kind than before; the configuration comes first."""
-        same_sound = self._soundtrack is not None and self._soundtrack is generation.soundtrack
+        same_sound = self._soundtrack is generation.soundtrack
         self.finish(sound_until=generation.start_pts if same_sound else None)
         if not same_sound:
             self._soundtrack, self._sound_next = generation.soundtrack, 0
@@ -200,9 +203,7 @@ class Rendition:
         self._config = config
         self.picture, self.codec = picture(config), video_codec_name(config)
         track = generation.soundtrack
-        self.media[f"{generation.name}.mp4"] = fmp4.init_section(
-            config, self.picture, track.config if track else None, track.sound if track else None
-        )
+        self.media[f"{generation.name}.mp4"] = fmp4.init_section(config, self.picture, track.config, track.sound)
         return True
 
     def add(self, packet: VideoPacket) -> None:
@@ -261,7 +262,7 @@ class Rendition:
             if packet.pts != boundary.pts:
                 _LOG.error("rendition starts late", extra={"rendition": self.name, "ms": packet.pts - boundary.pts})
         self.fill_gaps(boundary.msn)
-        if generation.soundtrack and not self._sound_next:
+        if not self._sound_next:
             self._sound_next = generation.soundtrack.cut(boundary.pts)  # what came before the first picture
         return boundary
 
@@ -285,22 +286,29 @@ class Rendition:
 
     def _close_part(self, end_dts: int, *, sound_until: int | None, last: bool) -> None:
         assert self._boundary
+        if sound_until is None and self._boundary.generation.soundtrack.silent:
+            sound_until = end_dts
         now = asyncio.get_running_loop().time()
         self._cuts.append(_Cut(self._boundary, self._buffer, end_dts, sound_until, last, now))
         self._buffer = []
         self.flush()
 
     def flush(self, *, patient: bool = True) -> None:
-        """Publish the parts whose sound is there, or has been waited for long enough."""
-        while self._cuts and not (patient and self._sound_to_come(self._cuts[0])):
+        """Publish the parts whose sound is there, or will not come, or has been waited for long enough."""
+        while self._cuts:
+            cut = self._cuts[0]
+            track = cut.boundary.generation.soundtrack
+            if cut.sound_until is not None and track.end_ms < cut.sound_until:
+                now = asyncio.get_running_loop().time()
+                if self._has_fallen_silent(track, cut, now):
+                    track.fill(cut.boundary.pts, cut.sound_until)
+                elif patient and now - cut.since < _SOUND_PATIENCE_SECONDS:
+                    return
             self._publish(self._cuts.popleft())
 
-    def _sound_to_come(self, cut: _Cut) -> bool:
-        track = cut.boundary.generation.soundtrack
-        if track is None or cut.sound_until is None or track.end_ms >= cut.sound_until:
-            return False
-        now = asyncio.get_running_loop().time()
-        return now - track.arrived < _SOUND_SILENCE_SECONDS and now - cut.since < _SOUND_PATIENCE_SECONDS
+    def _has_fallen_silent(self, track: Soundtrack, cut: _Cut, now: float) -> bool:
+        ahead = self._last_dts - max(track.end_ms, cut.boundary.pts)
+        return track.silent or (ahead > _SILENT_AFTER_MS and now - track.arrived > _SILENT_SECONDS)
 
     def _publish(self, cut: _Cut) -> None:
         segment = self.segments[-1] if self.segments else None
@@ -337,8 +345,6 @@ class Rendition:
 
     def _sound(self, cut: _Cut) -> list[fmp4.Sample]:
         track = cut.boundary.generation.soundtrack
-        if track is None:
-            return []
         end = track.end if cut.sound_until is None else track.cut(cut.sound_until)
         samples = track.between(self._sound_next, end)
         self._sound_next = max(self._sound_next, end)

@@ -17,17 +17,14 @@ from origin.timeline import Generation
 _LOG = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 5
-_LONGEST_LAG_MS = 10_000
+_LONG_LAG_MS = 5000  # a start from the last key frame or a burst from the network is caught up with in less
+_LAG_PATIENCE_MS = 5000
 _RESTART_DELAYS_SECONDS = (0.0, 0.2, 0.5, 0.5)  # before each restart in a row that gave no picture
 _CRASHES_PER_MINUTE = 8
 
 
 class EncoderGivenUpError(Exception):
     """FFmpeg cannot do anything with this source."""
-
-
-class TooSlowError(Exception):
-    """FFmpeg does not keep up with this source."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +34,17 @@ class Events:
     advanced: Callable[[], None]  # something was packaged
     crashed: Callable[[], None]
     lost: Callable[[str], None]  # encoding has to begin anew at the next key frame, for this reason
-    failed: Callable[[Exception], None]  # EncoderGivenUpError, TooSlowError
+    behind: Callable[[], None]  # as `lost`, with less to encode: FFmpeg does not keep up
+    failed: Callable[[Exception], None]  # EncoderGivenUpError
+
+
+@dataclass(frozen=True, slots=True)
+class _Lag:
+    """How things stood when an encoder was found to be behind."""
+
+    at: int  # ms of the source
+    ms: int
+    pictures_out: int
 
 
 class Program:
@@ -55,6 +62,7 @@ class Program:
         events: Events,
     ) -> None:
         self.generation = generation
+        self.plans = plans
         self.encoder: Encoder | None = None
         self._stream = stream
         self._config = config
@@ -63,17 +71,19 @@ class Program:
         self._events = events
         self._encoded_plans = [plan for plan in plans if not plan.copied]
         renditions = dict(zip(plans, stream.prepare(plans), strict=True))
-        # Renditions of an earlier session with a larger picture: their viewers go on with the top one of this source.
-        above = [each for each in stream.renditions.values() if each not in renditions.values()]
+        # Renditions of an earlier session with a larger picture, or left out because FFmpeg did not keep up: their
+        # viewers go on with the top one of those that there are.
+        others = [each for each in stream.renditions.values() if each not in renditions.values()]
         self.copied = [renditions[plan] for plan in plans if plan.copied]
         self.encoded = [renditions[plan] for plan in self._encoded_plans]
-        self._like_top_encoded = [] if self.copied else above
-        self.copied += above if self.copied else []
+        self._like_top_encoded = [] if self.copied else others
+        self.copied += others if self.copied else []
         self._watcher: asyncio.Task[None] | None = None
         self._retired = False
         self._barren_runs = 0
         self._crashes: list[float] = []
-        self._aborted_at: int | None = None
+        self._lag: _Lag | None = None
+        self._too_slow = False
 
     @property
     def renditions(self) -> list[Rendition]:
@@ -105,9 +115,11 @@ class Program:
         self._check_pace(packet.dts)
 
     def retire(self, *, sound_until: int | None = None) -> None:
-        """No more pictures. What was copied ends here, FFmpeg gives out the rest."""
+        """No more pictures. What was copied ends here, FFmpeg gives out the rest, unless it is too far behind."""
         self._retired = True
-        if self.encoder:
+        if self.encoder and self._too_slow:
+            self.encoder.kill()
+        elif self.encoder:
             self.encoder.finish()
         if sound_until is not None:
             for rendition in self.copied:
@@ -186,17 +198,32 @@ class Program:
 
     def _check_pace(self, newest: int) -> None:
         """An FFmpeg too far behind is no use to viewers, and its backlog would fill the memory."""
-        if self.encoder is None:
+        if self.encoder is None or self._too_slow:
             return
+        lag = _Lag(newest, newest - self._reached, self.encoder.pictures_out)
+        before = self._lag
+        if lag.ms < _LONG_LAG_MS:
+            self._lag = None
+        elif before is None:
+            self._lag = lag
+        elif newest - before.at > _LAG_PATIENCE_MS:
+            self._lag = None
+            self._judge(before, lag)
+
+    @property
+    def _reached(self) -> int:
+        """How far the slowest encoded rendition got, in ms."""
         begun = [each.newest_dts for each in self.encoded if each.generation is self.generation]
         reached = min(begun) if len(begun) == len(self.encoded) else self.generation.start_pts
-        lag = newest - max(reached, self.generation.start_pts)
-        if lag < _LONGEST_LAG_MS:
-            self._aborted_at = None
-        elif self._aborted_at is None:
-            _LOG.error("FFmpeg is more than 10 s behind, replacing it", extra={"stream": self._stream.label})
-            self._aborted_at = newest
+        return max(reached, self.generation.start_pts)
+
+    def _judge(self, before: _Lag, now: _Lag) -> None:
+        assert self.encoder
+        context = {"stream": self._stream.label, "lag_ms": now.ms}
+        if now.pictures_out == before.pictures_out:
+            _LOG.error("FFmpeg hangs, replacing it", extra=context)
             self.encoder.abort()
-        elif newest - self._aborted_at > _LONGEST_LAG_MS:
-            _LOG.error("FFmpeg does not keep up", extra={"stream": self._stream.label})
-            self._events.failed(TooSlowError())
+        elif now.ms >= before.ms:
+            _LOG.error("FFmpeg does not keep up, giving it less to do", extra=context)
+            self._too_slow = True
+            self._events.behind()

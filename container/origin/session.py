@@ -28,15 +28,13 @@ _WAIT_FOR_SOUND_MS = 500
 _FIRST_MEDIA_SECONDS = 10
 _BIT_RATE_SPAN_MS = 6000
 _FORGIVEN_AFTER_MS = 30_000
+_KNOWN_AFTER_MS = 10_000  # then bit rate, key frames and picture rate have shown themselves
+_TRY_AGAIN_AFTER_MS = 600_000
 _KEY_FRAME_ADVICE = "set the key frame interval to 2 s in the streaming software (OBS: Settings, Output, Streaming)"
 
 
 class UnsupportedSourceError(Exception):
     """What arrives cannot be shown; the text says what and what to send instead."""
-
-
-class TooBusyError(Exception):
-    """The broadcast turned out to cost more than this task has left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,8 @@ class Session:
         self._clock = Clock()
         self._cache = GopCache(_CACHE_BYTES)
         self._video_config: VideoConfig | None = None
-        self._soundtrack: Soundtrack | None = None
+        self._soundtrack = Soundtrack.mute()
+        self._sound_configured = False
         self._sound_announced: bool | None = None
         self._held: list[VideoPacket] = []
         self._program: Program | None = None
@@ -78,6 +77,10 @@ class Session:
         self._misfit: str | None = None  # what is wrong with the picture itself, whatever was seen of it over time
         self._newest_pts = -1
         self._anchor_step = 0
+        self._charged_for: Generation | None = None
+        self._left_out = 0  # encoded renditions, because FFmpeg did not keep up
+        self._left_out_at = 0
+        self._broadcasts_then = 0
         self._last_key_pts = 0
         self._last_dts = -1
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -97,6 +100,11 @@ class Session:
     @property
     def renditions(self) -> list[Rendition]:
         return self._program.renditions if self._program else []
+
+    @property
+    def rendition_names(self) -> list[str]:
+        """Of the ones that are made of their own; the viewers of others get the top one of these."""
+        return [plan.name for plan in self._program.plans] if self._program else []
 
     @property
     def slowest_dts(self) -> int:
@@ -123,7 +131,7 @@ class Session:
     # --- the life of a session ---
 
     async def run(self) -> None:
-        """Return when the publisher is gone; UnsupportedSourceError or TooBusyError if it has to be sent away."""
+        """Return when the publisher is gone; UnsupportedSourceError or EncoderGivenUpError: it has to be sent away."""
         async with self.stream.writing:
             self.stream.live = True
             try:
@@ -206,7 +214,8 @@ class Session:
             self._video_config = config
 
     def _configure_audio(self, config: AudioConfig) -> None:
-        if self._soundtrack and self._soundtrack.config == config:
+        self._sound_configured = True
+        if self._soundtrack.config == config:
             return
         try:
             self._soundtrack = Soundtrack(config, sound(config))
@@ -217,7 +226,7 @@ class Session:
     # --- packets ---
 
     def _audio(self, packet: AudioPacket) -> None:
-        if self._soundtrack:
+        if self._sound_configured:
             self._soundtrack.add(packet, asyncio.get_running_loop().time())
             for rendition in self.renditions:
                 rendition.flush()
@@ -238,7 +247,7 @@ class Session:
         """Whether to wait a little for the sound's configuration, so that the broadcast does not begin mute."""
         if not self._held and not packet.key:
             return True
-        if self._soundtrack or self._sound_announced is False:
+        if self._sound_configured or self._sound_announced is False:
             return False
         if packet.dts - (self._held[0] if self._held else packet).dts < _WAIT_FOR_SOUND_MS:
             self._held.append(packet)
@@ -251,6 +260,8 @@ class Session:
             self._jumps = self._clock.jumps
             self._wall_offset = None
             self._due = self._due or "the source's clock jumped"
+        if packet.key and self._room_again(packet):
+            self._left_out, self._due = 0, self._due or "there may be room for all renditions again"
         if packet.key and self._due:
             self._begin(packet)
         program = self._program
@@ -267,10 +278,14 @@ class Session:
         self._note_first_segment()
 
     def _measure(self, packet: VideoPacket, program: Program) -> None:
+        generation = program.generation
+        if self._charged_for is not generation and packet.dts - generation.start_pts > _KNOWN_AFTER_MS:
+            self._charged_for = generation
+            self._charge(program)
         if packet.key:
             if self._last_key_pts:
                 gop = packet.pts - self._last_key_pts
-                program.generation.longest_gop_ms = max(program.generation.longest_gop_ms, gop)
+                generation.longest_gop_ms = max(generation.longest_gop_ms, gop)
             self._last_key_pts = packet.pts
         if packet.pts > self._newest_pts:
             if self._newest_pts >= 0:
@@ -279,8 +294,8 @@ class Session:
         if (
             not program.copied
             and self._misfit is None
-            and packet.dts - program.generation.start_pts > _FORGIVEN_AFTER_MS
-            and program.generation.longest_gop_ms <= self.stream.timeline.latest_ms
+            and packet.dts - generation.start_pts > _FORGIVEN_AFTER_MS
+            and generation.longest_gop_ms <= self.stream.timeline.latest_ms
             and self.meter.video_kbps <= ladder.limit_kbps(self._around.settings.ladder)
         ):
             self._around.memory.forget(self.key)
@@ -304,8 +319,7 @@ class Session:
         source = self._picture()
         self._misfit = misfit = ladder.misfit(source, settings.ladder)
         remembered = self._around.memory.recall(self.key)
-        plans = ladder.plan(source, settings.ladder, copy=not (misfit or remembered or self.encoding_all))
-        self._pay(plans)
+        plans = self._plan(copy=not (misfit or remembered or self.encoding_all))
         copying = any(plan.copied for plan in plans)
         _LOG.info(
             "broadcast goes on in a new form" if self._program else "broadcast begins",
@@ -313,7 +327,7 @@ class Session:
                 "stream": self.label,
                 "cause": self._due,
                 "source": f"{source.width}x{source.height}",
-                "sound": self._soundtrack.sound.codec_name if self._soundtrack else None,
+                "sound": self._soundtrack.sound.codec_name if self._sound_configured else None,
                 "renditions": [plan.name for plan in plans],
                 "top": "copied" if copying else "encoded",
                 "why_encoded": None if copying else misfit or remembered,
@@ -336,17 +350,39 @@ class Session:
             extra={"stream": self.label, "key": self.key},
         )
         self._around.memory.remember(self.key, reason)
-        plans = ladder.plan(self._picture(), settings.ladder, copy=False)
-        self._pay(plans)
+        plans = self._plan(copy=False)
         if self._program:
             self._program.retire(sound_until=start)
         keys = KeyFrames(start_ms=start, every_seconds=settings.segment_seconds)
         self._start(plans, self._generation(start, every_key=True), keys)
 
-    def _pay(self, plans: Sequence[ladder.RenditionPlan]) -> None:
-        if not self._around.admission.admit(self, ladder.cost(plans)):
-            self._around.memory.remember(self.key, "it cost more than the task had left")
-            raise TooBusyError
+    def _plan(self, *, copy: bool) -> tuple[ladder.RenditionPlan, ...]:
+        return ladder.lighter(ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out)
+
+    def _charge(self, program: Program) -> None:
+        """Count what this broadcast costs. It is live: it is never cut for that."""
+        admission = self._around.admission
+        if admission.charge(self, ladder.cost(program.plans, self.meter.frame_rate)):
+            _LOG.warning(
+                "task carries more than its capacity",
+                extra={"stream": self.label, "used": admission.used, "capacity": admission.capacity},
+            )
+
+    def _fell_behind(self) -> None:
+        """FFmpeg does not keep up: from the next key frame on with a rendition less, or only from there on."""
+        self._around.metrics.emit({"EncoderBehind": (1, "Count")}, properties={"stream": self.label})
+        self._left_out = min(self._left_out + 1, len(self._around.settings.ladder) - 1)
+        self._left_out_at = self._last_dts
+        self._broadcasts_then = self._around.admission.broadcasts
+        self._lost("FFmpeg did not keep up")
+
+    def _room_again(self, packet: VideoPacket) -> bool:
+        """Whether to try all renditions again: another broadcast left, or what slowed this one may have passed."""
+        admission = self._around.admission
+        long_ago = packet.dts - self._left_out_at > _TRY_AGAIN_AFTER_MS
+        return self._left_out > 0 and (
+            admission.broadcasts < self._broadcasts_then or (long_ago and not admission.excess)
+        )
 
     def _picture(self) -> Picture:
         assert self._video_config
@@ -367,7 +403,7 @@ class Session:
 
     def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> None:
         assert self._video_config
-        self.stream.sound = self._soundtrack.sound if self._soundtrack else None
+        self.stream.sound = generation.soundtrack.sound
         before = self._program
         self._program = Program(
             self.stream,
@@ -377,9 +413,15 @@ class Session:
             self._cache,
             segment_seconds=self._around.settings.segment_seconds,
             events=Events(
-                advanced=self._note_first_segment, crashed=self._note_crash, lost=self._lost, failed=self._fail
+                advanced=self._note_first_segment,
+                crashed=self._note_crash,
+                lost=self._lost,
+                behind=self._fell_behind,
+                failed=self._fail,
             ),
         )
+        if not self._program.copied:
+            self._charge(self._program)
         self._program.start(keys, after=before)
 
     def _note_first_segment(self) -> None:

@@ -41,7 +41,8 @@ class Settings(BaseSettings):
     backend_token: SecretStr | None = None
     leases_table: str | None = None
     aws_region: str | None = None  # ECS sets it, and boto3 reads another name
-    max_streams: int = Field(default=4, ge=1)  # in copied broadcasts; an encoded one costs two
+    # In copied broadcasts; an encoded one costs two. See docs/adr/0012-admission-only-at-the-door.md.
+    max_streams: int = Field(default=4, ge=1)
     ladder: tuple[Rung, ...] = DEFAULT_LADDER
     segment_seconds: float = Field(default=2.0, ge=1.0, le=10.0)
     part_seconds: float = Field(default=0.35, ge=0.2, le=1.0)

@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from origin.codecs import Sound
+from origin import silence
+from origin.codecs import Sound, sound
 from origin.fmp4 import Sample
 from origin.media import AudioConfig, AudioPacket
 
@@ -31,16 +32,28 @@ class Boundary:
 
 
 class Soundtrack:
-    """The sound of a publish session on a gapless clock, and where it is cut."""
+    """The sound of a publish session on a gapless clock, and where it is cut.
+
+    Where the source sends none it is filled with silence: players stop at the end of the shorter track.
+    """
 
     def __init__(self, config: AudioConfig, sound: Sound) -> None:
         self.config = config
         self.sound = sound
+        self.silent = False  # the source has fallen silent: nobody waits for its sound
+        self.arrived = 0.0  # when the last one came, by the caller's monotonic clock
+        self._silence = silence.frame(sound)
         self._samples: deque[Sample] = deque()
         self._first = 0  # index of the first one that is still here
         self._cuts: dict[int, int] = {}
         self._next: int | None = None  # in ticks
-        self.arrived = 0.0  # when the last one came, by the caller's monotonic clock
+
+    @classmethod
+    def mute(cls) -> "Soundtrack":
+        """For a source that has not sent any sound yet, and may never."""
+        track = cls(silence.MUTE_CONFIG, sound(silence.MUTE_CONFIG))
+        track.silent = True
+        return track
 
     @property
     def end_ms(self) -> float:
@@ -49,22 +62,37 @@ class Soundtrack:
 
     def add(self, packet: AudioPacket, now: float) -> None:
         """Put a frame in its place: exactly after the one before, unless the source's clock really jumped."""
-        rate, length = self.sound.core_sample_rate, self.sound.samples_per_frame
+        rate = self.sound.core_sample_rate
         due = round(packet.dts * rate / 1000)
         allowed = rate * _SOUND_JUMP_MS // 1000
-        self.arrived = now
+        self.arrived, self.silent = now, False
         if self._next is None:
             self._next = max(due, 0)
         elif due - self._next > allowed:
-            # The frame before lasts until here: within a fragment there is no other way to say so.
+            while due - self._next >= self.sound.samples_per_frame:
+                self._append(self._silence)
+            # What is left is less than a frame: within a fragment there is no other way to say so.
             last = self._samples[-1]
             self._samples[-1] = replace(last, duration=due - last.dts)
             self._next = due
         elif self._next - due > allowed:
             return  # this time has its sound already
-        self._samples.append(Sample(self._next, length, packet.data))
-        self._next += length
-        while (self._next - self._samples[0].dts) * 1000 > _SOUND_KEPT_MS * rate:
+        self._append(packet.data)
+
+    def fill(self, since_ms: int, until_ms: int) -> None:
+        """The source has no sound for now: silence from where its sound ended, or from `since_ms` if it never began."""
+        rate = self.sound.core_sample_rate
+        self.silent = True
+        if self._next is None:
+            self._next = round(since_ms * rate / 1000)
+        while self._next * 1000 < until_ms * rate:
+            self._append(self._silence)
+
+    def _append(self, data: bytes) -> None:
+        assert self._next is not None
+        self._samples.append(Sample(self._next, self.sound.samples_per_frame, data))
+        self._next += self.sound.samples_per_frame
+        while (self._next - self._samples[0].dts) * 1000 > _SOUND_KEPT_MS * self.sound.core_sample_rate:
             self._samples.popleft()
             self._first += 1
 
@@ -97,7 +125,7 @@ class Generation:
     number: int
     start_pts: int
     wall_offset: float  # seconds since 1970 at time zero of the session
-    soundtrack: Soundtrack | None
+    soundtrack: Soundtrack
     every_key: bool  # encoders were told where to put key frames: every one begins a segment
     longest_gop_ms: int = 0
     first_msn: int | None = None

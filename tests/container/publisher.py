@@ -74,7 +74,7 @@ def command(options: argparse.Namespace) -> list[str]:
     parts += ["-probesize", "32", "-fpsprobesize", "0", "-i", "pipe:0"]
     if options.audio != "none":
         sound = f"sine=frequency=300:beep_factor=4:sample_rate={options.audio_rate}"
-        parts += ["-f", "lavfi", "-i", f"{sound},aformat=channel_layouts={options.channels}"]
+        parts += ["-f", "lavfi", "-i", f"{sound},aformat=channel_layouts={options.channels}{options.audio_filter}"]
     parts += ["-map", "0:v"] + (["-map", "1:a"] if options.audio != "none" else [])
     if options.filter:
         parts += ["-vf", options.filter, "-fps_mode", "vfr"]
@@ -89,7 +89,9 @@ def command(options: argparse.Namespace) -> list[str]:
     parts += options.extra
     if options.audio != "none":
         parts += ["-c:a", options.audio, "-b:a", "96k"]
-    return [*parts, "-shortest", "-flush_packets", "1", "-f", "flv", options.url]
+    # Sound that is meant to end or to pause takes the picture neither along nor, by the muxer's patience, up.
+    parts += ["-max_interleave_delta", "100000"] if options.audio_filter else ["-shortest"]
+    return [*parts, "-flush_packets", "1", "-f", "flv", options.url]
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -108,6 +110,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--audio", default="aac")
     parser.add_argument("--audio-rate", type=int, default=48000)
     parser.add_argument("--channels", default="stereo")
+    parser.add_argument("--audio-filter", default="", help="more of lavfi's graph, with its leading comma")
     parser.add_argument("--filter", default="")
     parser.add_argument("--extra", action="append", default=[])
     return parser.parse_args(arguments)

@@ -86,14 +86,17 @@ def test_viewer_survives_the_change_to_encoding(viewer: Viewer, origin: Origin, 
         assert viewer.state == "live"
 
 
-def test_viewer_is_back_when_the_streamer_is(viewer: Viewer, origin: Origin, key: tuple[str, str]) -> None:
-    with Publisher(origin, key[0], "--clock"):
+@pytest.mark.parametrize("before", [[], ["--audio", "none"]], ids=["with-sound", "without-sound-at-first"])
+def test_viewer_is_back_when_the_streamer_is(
+    viewer: Viewer, origin: Origin, key: tuple[str, str], before: list[str]
+) -> None:
+    with Publisher(origin, key[0], "--clock", *before):
         eventually(lambda: origin.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
         viewer.open(key[1])
         viewer.wait_for_picture()
         eventually(lambda: len(viewer.shown()) > 60, "playing")
     gone = time.time()
-    with Publisher(origin, key[0], "--clock"):
+    with Publisher(origin, key[0], "--clock", "--audio-rate", "44100", "--channels", "mono"):
 
         def fresh() -> bool:
             at, latency, _ = viewer.shown()[-1]
@@ -101,3 +104,23 @@ def test_viewer_is_back_when_the_streamer_is(viewer: Viewer, origin: Origin, key
 
         eventually(fresh, "the second session's pictures", 40)
         eventually(lambda: viewer.state == "live", "live")
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [",atrim=end=8", ",aselect='lt(t,8)+gt(t,12)'", ",aselect='gt(t,8)'"],
+    ids=["stops-for-good", "comes-back", "starts-late"],
+)
+def test_viewer_keeps_the_picture_when_the_sound_stops(
+    viewer: Viewer, origin: Origin, key: tuple[str, str], sound: str
+) -> None:
+    """A microphone or a mixer that is switched off, in a rendition that is copied and in one that is encoded."""
+    viewer.open(key[1])
+    with Publisher(origin, key[0], "--clock", f"--audio-filter={sound}"):
+        first = viewer.wait_for_picture()
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > first + 12, "playing on without sound", 40)
+        viewer.page.select_option("#quality", label="144p")
+        eventually(lambda: viewer.shown()[-1][2] == 144, "144p on screen", 30)
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > first + 20, "playing on", 30)
+        assert longest_freeze(viewer, first) < 2
+        assert viewer.state == "live"

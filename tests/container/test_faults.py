@@ -1,6 +1,7 @@
 """Things that die, and what the others do then."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -131,6 +132,61 @@ def test_hanging_ffmpeg_is_replaced(own: Origin, key: tuple[str, str]) -> None:
         eventually(lambda: live(own, key[1])["encoder_pid"] not in {victim, None}, "another FFmpeg", 30)
         eventually(lambda: 0 < live(own, key[1])["lag_ms"] < 1000, "the new one to catch up", 30)
         assert publisher.process.poll() is None
+
+
+@pytest.fixture
+def slow(backend: Backend, tmp_path: Path) -> Iterator[Origin]:
+    """An origin whose FFmpeg makes one rendition in real time, and several at a third of that."""
+    real = shutil.which("ffmpeg")
+    script = tmp_path / "ffmpeg"
+    script.write_text(
+        '#!/bin/sh\ncase "$*" in *libx264*libx264*) set -- -readrate 0.33 "$@";; esac\n' + f'exec {real} "$@"\n'
+    )
+    script.chmod(0o755)
+    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    yield origin
+    origin.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [([], ["720p", "360p"]), (["--size", "768x432", "--kbps", "900"], ["360p"])],
+    ids=["copied-top", "encoded-top"],
+)
+def test_encoder_that_does_not_keep_up_gets_less_to_do(
+    slow: Origin, key: tuple[str, str], options: list[str], left: list[str]
+) -> None:
+    """Every viewer keeps a picture of now, if not the one that was chosen; the publisher stays."""
+    with Publisher(slow, key[0], *options) as publisher:
+        eventually(lambda: live(slow, key[1])["renditions"] == left, "fewer renditions", 90)
+        eventually(lambda: 0 < live(slow, key[1])["lag_ms"] < 1000, "being up to date", 30)
+        followers = [Follower(slow, key[1], name) for name in NAMES]
+        eventually(lambda: all(len(f.complete) >= 2 for f in followers), "two more segments of every rendition", 30)
+        for follower in followers:
+            follower.stop()
+            assert follower.problem is None
+        assert live(slow, key[1])["renditions"] == left
+        assert publisher.process.poll() is None
+    starts = [f.starts() for f in followers]
+    common = set.intersection(*(set(each) for each in starts))
+    assert common
+    assert all(len({each[msn] for each in starts}) == 1 for msn in common)
+    assert len(slow.metrics("EncoderBehind")) == 3 - len(left)
+
+
+def test_all_renditions_are_tried_again_when_another_broadcast_has_left(
+    slow: Origin, backend: Backend, key: tuple[str, str]
+) -> None:
+    def forms() -> list[tuple[str, list[str]]]:
+        lines = slow.messages("broadcast begins") + slow.messages("broadcast goes on in a new form")
+        return [(line["cause"], line["renditions"]) for line in lines if line["stream"] == key[1]]
+
+    with Publisher(slow, key[0]):
+        with Publisher(slow, backend.new_key()[0]):
+            eventually(lambda: len(forms()) == 2, "fewer renditions", 60)
+        eventually(lambda: len(forms()) == 3, "all renditions again", 30)
+    assert [made for _, made in forms()] == [NAMES, ["720p", "360p"], NAMES]
+    assert "room" in forms()[2][0]
 
 
 def test_stop_waits_for_live_broadcasts_and_refuses_new_ones(

@@ -194,20 +194,47 @@ def test_smaller_picture_after_a_reconnect_is_there_for_all(origin: Origin, key:
     assert all(len({each[number] for each in starts}) == 1 for number in common)
 
 
-def test_capacity_counts_cost(backend: Backend) -> None:
-    """Two units: two copied broadcasts, or one that has to be encoded; the next goes to another task."""
+def test_capacity_is_for_newcomers_only(backend: Backend) -> None:
+    """A live broadcast that turns out to need encoding stays; the door is shut as long as the task is full."""
     with own_origin(backend.url, MAX_STREAMS=2) as origin:
         (key, playback_id), (other, other_id), (third, _) = (backend.new_key() for _ in range(3))
-        with Publisher(origin, key, "--gop", "250"):
-            eventually(lambda: (origin.stream(playback_id) or {}).get("top") == "encoded", "encoding")
-            assert origin.status()["used"] == 2
-            with Publisher(origin, other):
-                eventually(lambda: refusals(origin, "capacity"), "refusal")
-        eventually(lambda: origin.status()["used"] == 0, "room again")
-        with Publisher(origin, other), Publisher(origin, third):
+        with Publisher(origin, other, "--seconds", "60") as second:
             live(origin, other_id)
-            eventually(lambda: origin.status()["used"] == 2, "two copied broadcasts")
-            assert len(refusals(origin, "capacity")) == 1
+            assert origin.status()["used"] == 2  # a newcomer may need encoding
+            eventually(lambda: origin.status()["used"] == 1, "being known as copied", 30)
+            with Publisher(origin, key, "--gop", "250") as first:
+                live(origin, playback_id)
+                eventually(lambda: (origin.stream(playback_id) or {}).get("top") == "encoded", "encoding")
+                assert origin.status()["used"] == 3
+                with Publisher(origin, third):
+                    eventually(lambda: refusals(origin, "capacity"), "refusal")
+                over = eventually(
+                    lambda: [line for line in origin.metrics("OvercommittedUnits") if line["OvercommittedUnits"]],
+                    "the metric",
+                    30,
+                )
+                assert (over[0]["OvercommittedUnits"], over[0]["StreamsPerTask"]) == (1, 3)
+                assert first.process.poll() is None
+                assert second.process.poll() is None
+            eventually(lambda: origin.status()["used"] == 1, "room again")
+            with Publisher(origin, third):
+                eventually(lambda: origin.status()["used"] == 3, "the third to be let in")
+        assert len(refusals(origin, "capacity")) == 1
+
+
+def test_broadcast_that_becomes_dearer_is_not_cut(backend: Backend) -> None:
+    """A copied one on a full task, whose key frames stop coming; said in the log."""
+    with own_origin(backend.url, MAX_STREAMS=2) as origin:
+        (key, playback_id), (other, _) = (backend.new_key() for _ in range(2))
+        until = "--extra=-force_key_frames", "--extra=expr:if(lt(t,24),gte(t,n_forced*2),0)"
+        with Publisher(origin, key, "--gop", "9999", *until) as first:
+            eventually(lambda: live(origin, playback_id) and origin.status()["used"] == 1, "being known as copied", 30)
+            with Publisher(origin, other) as second:
+                line = eventually(lambda: origin.messages("task carries more than its capacity"), "overcommitting", 60)
+                assert line[0]["stream"] == playback_id
+                assert live(origin, playback_id)["top"] == "encoded"
+                assert not refusals(origin, "capacity")
+                assert (first.process.poll(), second.process.poll()) == (None, None)
 
 
 def test_metrics_have_what_the_dashboard_shows(origin: Origin, key: tuple[str, str]) -> None:

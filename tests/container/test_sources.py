@@ -58,6 +58,17 @@ class Case:
             assert numbers[0] is not None
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers) * step, step)), follower.rendition
 
+    def assert_sound_without_a_hole(self) -> None:
+        """From the first to the last whole segment, as long as the pictures, in all renditions."""
+        for follower in self.followers:
+            media = [mp4.samples(follower.media(msn)) for msn in follower.complete]
+            every = [sample for tracks in media for sample in tracks[2]]
+            assert all(a.dts + a.duration == b.dts for a, b in pairwise(every)), follower.rendition
+            rate = mp4.timescales(next(iter(follower.inits.values())))[2]
+            first, last = media[0][1][0], media[-1][1][-1]
+            assert abs(every[0].dts / rate - first.dts / 90_000) < 0.1
+            assert abs((every[-1].dts + every[-1].duration) / rate - (last.dts + last.duration) / 90_000) < 0.1
+
 
 @contextmanager
 def on_air(
@@ -86,12 +97,27 @@ def sizes(case: Case) -> list[tuple[int, int]]:
 
 
 def test_source_without_sound_plays(origin: Origin, backend: Backend) -> None:
+    """With silence, so that sound may begin at any time: players cannot take a new track in."""
     with on_air(origin, backend, "--audio", "none") as case:
         case.watch(3)
-        assert all("mp4a" not in name for name in codecs(case))
+        assert all(name.endswith(",mp4a.40.2") for name in codecs(case))
         case.assert_aligned()
         case.assert_every_picture()
-        assert set(mp4.samples(case.followers[0].media(case.followers[0].complete[0]))) == {1}
+        case.assert_sound_without_a_hole()
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [",atrim=end=5", ",aselect='lt(t,4)+gt(t,7)'", ",aselect='gt(t,5)'"],
+    ids=["stops-for-good", "comes-back", "begins-late"],
+)
+def test_sound_that_stops_leaves_the_picture(origin: Origin, backend: Backend, sound: str) -> None:
+    with on_air(origin, backend, f"--audio-filter={sound}") as case:
+        case.watch(6)
+        case.assert_aligned()
+        case.assert_every_picture()
+        case.assert_sound_without_a_hole()
+        assert len(case.messages("broadcast")) == 1  # still its first form: nothing for players to get used to
 
 
 def test_sixty_pictures_a_second_play(origin: Origin, backend: Backend) -> None:

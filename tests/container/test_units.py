@@ -235,7 +235,7 @@ def test_ladder_fits_the_source(picture: Picture, sizes: list[tuple[int, int]]) 
     assert [(plan.width, plan.height) for plan in plans] == sizes
     assert plans[0].copied == fits
     assert not any(plan.copied for plan in plans[1:])
-    assert ladder.cost(plans) == (1 if fits else 2)
+    assert ladder.cost(plans, 30) == (1 if fits else 2)
 
 
 @pytest.mark.parametrize(
@@ -268,23 +268,71 @@ def test_encoder_knows_no_key_and_no_shell() -> None:
 # --- admission, registry ---
 
 
-def test_admission_counts_cost() -> None:
+def test_newcomer_counts_as_encoded_until_it_is_known() -> None:
     admission = Admission(3)
-    assert admission.admit("a", 1)
-    assert admission.admit("b", 2)
-    assert not admission.admit("c", 1)
-    assert not admission.admit("a", 2)
-    assert admission.used == 3
-    admission.release("b")
-    assert admission.admit("a", 2)
+    assert admission.enter("a")
     assert admission.used == 2
+    assert not admission.charge("a", 1)
+    assert admission.used == 1
 
 
-def test_an_empty_task_takes_what_is_larger_than_it() -> None:
-    """Nowhere else is there more room."""
-    admission = Admission(1)
-    assert admission.admit("a", 2)
-    assert not admission.admit("b", 1)
+@pytest.mark.parametrize(("capacity", "copied", "encoded"), [(1, 1, 1), (2, 2, 1), (3, 3, 2), (4, 4, 2)], ids=str)
+def test_task_takes_as_many_as_it_has_units(capacity: int, copied: int, encoded: int) -> None:
+    """And never more than one unit above; a full one says at least its capacity, which scaling out goes by."""
+    for cost, number in ((1, copied), (2, encoded)):
+        admission = Admission(capacity)
+        let_in = 0
+        while admission.enter(let_in):
+            assert admission.excess <= 1
+            admission.charge(let_in, cost)
+            let_in += 1
+        assert let_in == number
+        assert admission.used >= capacity
+
+
+def test_live_broadcast_may_cost_more_than_there_is() -> None:
+    """Then nobody else is let in until there is room."""
+    admission = Admission(3)
+    for name in "abc":
+        assert admission.enter(name)
+        admission.charge(name, 1)
+    assert admission.charge("a", 2)
+    assert admission.charge("b", 2)
+    assert not admission.charge("b", 2)  # no news
+    assert admission.excess == 2
+    admission.release("c")
+    assert not admission.enter("d")
+    admission.release("b")
+    assert admission.enter("d")
+
+
+def test_place_is_handed_over_and_given_back_once() -> None:
+    admission = Admission(2)
+    assert admission.enter("claim")
+    admission.hand_over("claim", "session")
+    admission.release("claim")
+    assert admission.used == 2
+    admission.release("session")
+    assert admission.used == 0
+
+
+@pytest.mark.parametrize(
+    ("copy", "left"),
+    [
+        (True, [["720p", "480p", "360p"], ["720p", "360p"], ["720p"], ["720p"]]),
+        (False, [["720p", "480p", "360p"], ["480p", "360p"], ["360p"], ["360p"]]),
+    ],
+    ids=["copied-top", "encoded-top"],
+)
+def test_lighter_ladder_keeps_a_picture(left: list[list[str]], *, copy: bool) -> None:
+    plans = ladder.plan(source(1280, 720), DEFAULT_LADDER, copy=copy)
+    assert [[plan.name for plan in ladder.lighter(plans, steps)] for steps in range(4)] == left
+
+
+@pytest.mark.parametrize(("rate", "cost"), [(25, 1), (30.01, 1), (0, 1), (50, 2), (59.94, 2)])
+def test_cost_goes_by_what_is_encoded(rate: float, cost: int) -> None:
+    for copy, factor in ((True, 1), (False, 2)):
+        assert ladder.cost(ladder.plan(source(1280, 720), DEFAULT_LADDER, copy=copy), rate) == cost * factor
 
 
 async def test_registry_numbers_rise() -> None:

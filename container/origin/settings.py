@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     backend_url: str
     backend_token: SecretStr | None = None
     leases_table: str | None = None
-    max_streams: int = Field(default=4, ge=1)  # in copied broadcasts; an encoded one costs two; docs/adr/0010
+    max_streams: int = Field(default=4, ge=1)  # in copied broadcasts; an encoded one costs two; docs/adr/0012
     ladder: tuple[Rung, ...] = DEFAULT_LADDER
     segment_seconds: float = Field(default=2.0, ge=1.0, le=10.0)
     part_seconds: float = Field(default=0.35, ge=0.2, le=1.0)

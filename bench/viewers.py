@@ -86,7 +86,7 @@ async def main() -> None:
     tally = Tally()
     loop = asyncio.get_running_loop()
     viewers = [
-        await loop.create_connection(lambda number=number: Viewer(number, path, tally), "127.0.0.1", port)  # type: ignore[misc]
+        await loop.create_connection(lambda number=number: Viewer(number, path, tally), "127.0.0.1", port)  # type: ignore[misc]  # its default argument
         for number in range(count)
     ]
     await asyncio.sleep(3)

@@ -175,8 +175,7 @@ def _object_type(bits: _Bits) -> int:
 
 def _sample_rate(bits: _Bits) -> int:
     index = bits.take(4)
-    if index == 15:
-        return bits.take(24)
-    if index >= len(_SAMPLE_RATES):
+    rate = bits.take(24) if index == 15 else dict(enumerate(_SAMPLE_RATES)).get(index, 0)
+    if not rate:
         raise UnreadableConfigError(f"sample rate index {index}")
-    return _SAMPLE_RATES[index]
+    return rate

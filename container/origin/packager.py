@@ -278,6 +278,12 @@ class Rendition:
         return known
 
     def _part_is_full(self, packet: VideoPacket) -> bool:
+        """Whether the part has to end before this picture, so that it does not exceed the part target.
+
+        Known breach of RFC 8216bis 4.4.3.7: where the source pauses for longer than the target, one part is as long as
+        that pause. The target cannot change once told; a picture that is passed on cannot be repeated or divided; to
+        shorten it would leave a hole, at which players stall. As it is, they wait for one part a little longer.
+        """
         if not self._buffer:
             return False
         elapsed = packet.dts - self._buffer[0].dts

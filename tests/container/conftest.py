@@ -1,5 +1,7 @@
 """One backend for all tests, and one origin for all tests that do not break it."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,3 +47,17 @@ def origin(backend: Backend) -> Iterator[Origin]:
 def key(backend: Backend) -> tuple[str, str]:
     """A new stream key and its playback id."""
     return backend.new_key()
+
+
+@pytest.fixture
+def slow_origin(backend: Backend, tmp_path: Path) -> Iterator[Origin]:
+    """An origin whose FFmpeg makes one rendition in real time, and several at a third of that."""
+    real = shutil.which("ffmpeg")
+    script = tmp_path / "ffmpeg"
+    script.write_text(
+        '#!/bin/sh\ncase "$*" in *libx264*libx264*) set -- -readrate 0.33 "$@";; esac\n' + f'exec {real} "$@"\n'
+    )
+    script.chmod(0o755)
+    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    yield origin
+    origin.stop()

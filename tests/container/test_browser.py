@@ -124,3 +124,26 @@ def test_viewer_keeps_the_picture_when_the_sound_stops(
         eventually(lambda: viewer.shown()[-1][0] / 1000 > first + 20, "playing on", 30)
         assert longest_freeze(viewer, first) < 2
         assert viewer.state == "live"
+
+
+def test_viewer_keeps_a_picture_when_the_encoder_does_not_keep_up(
+    slow_origin: Origin, page_folder: Path, tmp_path: Path, key: tuple[str, str]
+) -> None:
+    """On the rendition that is left out: its pictures are late and few for a while, and then those of a larger one."""
+    assert page_folder.is_dir()
+    with (
+        Player(slow_origin.http_port) as player,
+        Viewer(player, tmp_path) as viewer,
+        Publisher(slow_origin, key[0], "--clock"),
+    ):
+        viewer.open(key[1])
+        viewer.wait_for_picture()
+        viewer.page.select_option("#quality", label="216p")
+        eventually(lambda: viewer.shown()[-1][2] == 216, "216p on screen")
+        eventually(lambda: slow_origin.metrics("EncoderBehind"), "the encoder to be found behind", 40)
+
+        eventually(lambda: viewer.shown()[-1][2] == 288, "the next larger picture on screen", 40)
+        since = viewer.shown()[-1][0] / 1000
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > since + 10, "playing on", 30)
+        assert viewer.state == "live"
+        assert longest_freeze(viewer, since) < 2

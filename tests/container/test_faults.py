@@ -1,7 +1,6 @@
 """Things that die, and what the others do then."""
 
 import os
-import shutil
 import signal
 import stat
 import subprocess
@@ -134,55 +133,41 @@ def test_hanging_ffmpeg_is_replaced(own: Origin, key: tuple[str, str]) -> None:
         assert publisher.process.poll() is None
 
 
-@pytest.fixture
-def slow(backend: Backend, tmp_path: Path) -> Iterator[Origin]:
-    """An origin whose FFmpeg makes one rendition in real time, and several at a third of that."""
-    real = shutil.which("ffmpeg")
-    script = tmp_path / "ffmpeg"
-    script.write_text(
-        '#!/bin/sh\ncase "$*" in *libx264*libx264*) set -- -readrate 0.33 "$@";; esac\n' + f'exec {real} "$@"\n'
-    )
-    script.chmod(0o755)
-    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}")
-    yield origin
-    origin.stop()
-
-
 @pytest.mark.parametrize(
     ("options", "left"),
     [([], ["720p", "360p"]), (["--size", "768x432", "--kbps", "900"], ["360p"])],
     ids=["copied-top", "encoded-top"],
 )
 def test_encoder_that_does_not_keep_up_gets_less_to_do(
-    slow: Origin, key: tuple[str, str], options: list[str], left: list[str]
+    slow_origin: Origin, key: tuple[str, str], options: list[str], left: list[str]
 ) -> None:
     """Every viewer keeps a picture of now, if not the one that was chosen; the publisher stays."""
-    with Publisher(slow, key[0], *options) as publisher:
-        eventually(lambda: live(slow, key[1])["renditions"] == left, "fewer renditions", 90)
-        eventually(lambda: 0 < live(slow, key[1])["lag_ms"] < 1000, "being up to date", 30)
-        followers = [Follower(slow, key[1], name) for name in NAMES]
+    with Publisher(slow_origin, key[0], *options) as publisher:
+        eventually(lambda: live(slow_origin, key[1])["renditions"] == left, "fewer renditions", 90)
+        eventually(lambda: 0 < live(slow_origin, key[1])["lag_ms"] < 1000, "being up to date", 30)
+        followers = [Follower(slow_origin, key[1], name) for name in NAMES]
         eventually(lambda: all(len(f.complete) >= 2 for f in followers), "two more segments of every rendition", 30)
         for follower in followers:
             follower.stop()
             assert follower.problem is None
-        assert live(slow, key[1])["renditions"] == left
+        assert live(slow_origin, key[1])["renditions"] == left
         assert publisher.process.poll() is None
     starts = [f.starts() for f in followers]
     common = set.intersection(*(set(each) for each in starts))
     assert common
     assert all(len({each[msn] for each in starts}) == 1 for msn in common)
-    assert len(slow.metrics("EncoderBehind")) == 3 - len(left)
+    assert len(slow_origin.metrics("EncoderBehind")) == 3 - len(left)
 
 
 def test_all_renditions_are_tried_again_when_another_broadcast_has_left(
-    slow: Origin, backend: Backend, key: tuple[str, str]
+    slow_origin: Origin, backend: Backend, key: tuple[str, str]
 ) -> None:
     def forms() -> list[tuple[str, list[str]]]:
-        lines = slow.messages("broadcast begins") + slow.messages("broadcast goes on in a new form")
+        lines = slow_origin.messages("broadcast begins") + slow_origin.messages("broadcast goes on in a new form")
         return [(line["cause"], line["renditions"]) for line in lines if line["stream"] == key[1]]
 
-    with Publisher(slow, key[0]):
-        with Publisher(slow, backend.new_key()[0]):
+    with Publisher(slow_origin, key[0]):
+        with Publisher(slow_origin, backend.new_key()[0]):
             eventually(lambda: len(forms()) == 2, "fewer renditions", 60)
         eventually(lambda: len(forms()) == 3, "all renditions again", 30)
     assert [made for _, made in forms()] == [NAMES, ["720p", "360p"], NAMES]

@@ -53,7 +53,7 @@ def test_without_playback_id_the_key_is_the_id(origin: Origin) -> None:
 def test_query_arguments_of_a_key_do_not_reach_the_backend(origin: Origin, key: tuple[str, str]) -> None:
     """nginx-rtmp appends them to the hook's body, where they may repeat `name`: the first one counts."""
     with Publisher(origin, f"{key[0]}?name=other&app=other&x=1"):
-        live(origin, key[1])
+        assert live(origin, key[1])["stream"] == key[1]
 
 
 def test_fails_when_the_key_is_unknown(origin: Origin) -> None:
@@ -91,6 +91,7 @@ def hook(origin: Origin, **fields: str) -> Any:
 def test_fails_when_the_backend_is_down() -> None:
     with own_origin("http://127.0.0.1:9") as origin, Publisher(origin, "test-stream-key"):
         eventually(lambda: refusals(origin, "backend_unavailable"), "refusal")
+        assert not origin.messages("publisher let in")
 
 
 def test_fails_when_the_backend_is_silent() -> None:

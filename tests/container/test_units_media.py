@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from origin import flv, fmp4, rtmp
+from origin import flv, fmp4, rtmp, silence
 from origin.codecs import UnreadableConfigError, picture, sound, video_codec_name
 from origin.media import AudioConfig, AudioPacket, Media, Unsupported, VideoConfig, VideoPacket
 
@@ -152,10 +152,20 @@ def test_sound_packets_are_told_from_their_configuration() -> None:
 
 @given(st.binary(max_size=80))
 def test_garbage_in_decoder_configurations_is_told(data: bytes) -> None:
-    """Whatever a publisher sends: a picture, or an error of ours."""
-    for read in (lambda: picture(VideoConfig(data)), lambda: sound(AudioConfig(data))):
-        with contextlib.suppress(UnreadableConfigError):
-            read()
+    """Whatever a publisher sends: a picture and a sound to work with, or an error of ours."""
+    with contextlib.suppress(UnreadableConfigError):
+        read = picture(VideoConfig(data))
+        assert min(read.width, read.height) > 0
+    with contextlib.suppress(UnreadableConfigError):
+        heard = sound(AudioConfig(data))
+        assert heard.core_sample_rate > 0
+        assert silence.frame(heard)
+
+
+@pytest.mark.parametrize("asc", ["1780000008", "1690"], ids=["of-zero", "reserved"])
+def test_fails_when_the_sample_rate_is_none(asc: str) -> None:
+    with pytest.raises(UnreadableConfigError, match="sample rate"):
+        sound(AudioConfig(bytes.fromhex(asc)))
 
 
 @pytest.mark.parametrize(

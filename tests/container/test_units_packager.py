@@ -40,7 +40,7 @@ def timeline(first: int = 100) -> Timeline:
 
 def generation(number: int = 1, start: int = 10_000, **more: object) -> Generation:
     values = {"session": "s", "wall_offset": 1.7e9, "soundtrack": Soundtrack.mute(), "every_key": False} | more
-    return Generation(number=number, start_pts=start, **values)  # type: ignore[arg-type]
+    return Generation(number=number, start_pts=start, **values)  # type: ignore[arg-type]  # any field
 
 
 def pictures(seconds: float, *, gop: float = 2, rate: float = 30, start: int = 10_000) -> list[VideoPacket]:

@@ -156,8 +156,10 @@ async def test_is_waiting_again_when_the_broadcast_stays_away(page: Page, origin
     await reach(page, "live")
     origin.remove()
     await reach(page, "waiting", 40_000)
+    await expect(page.get_by_role("status")).to_have_text("Waiting for the broadcast")
     origin.go_live()
     await reach(page, "live")
+    await assert_moving(page)
 
 
 async def test_says_when_the_broadcast_has_ended_and_plays_the_next_one(page: Page, origin: ScriptedOrigin) -> None:
@@ -181,6 +183,7 @@ async def test_says_so_when_it_is_opened_after_the_end(page: Page, origin: Scrip
     origin.end()
     await page.goto(origin.page_url)
     await reach(page, "ended")
+    assert await height(page) == 0
 
 
 async def test_recovers_from_a_media_error(page: Page, origin: ScriptedOrigin) -> None:

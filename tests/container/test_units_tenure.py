@@ -78,7 +78,8 @@ class Silent:
 
     async def play(self) -> AsyncIterator[rtmp.Message]:
         await self._closed.wait()
-        for message in ():
+        nothing: tuple[rtmp.Message, ...] = ()
+        for message in nothing:
             yield message
 
     def close(self) -> None:
@@ -240,6 +241,7 @@ async def test_what_is_left_here_is_continued_unless_another_task_had_the_stream
 def test_a_stream_from_elsewhere_begins_with_a_discontinuity(*, continued: bool) -> None:
     settings = Settings(backend_url="http://backend")
     stream = Stream("id", "id", settings, Position(5000, 7), continued=continued)
-    generation = Generation("session", 1, start_pts=0, wall_offset=0.0, soundtrack=None, every_key=False)
+    soundtrack: Any = None
+    generation = Generation("session", 1, start_pts=0, wall_offset=0.0, soundtrack=soundtrack, every_key=False)
     boundary = stream.timeline.begin(generation, 0)
     assert (boundary.msn, boundary.discontinuity, boundary.discontinuity_sequence) == (5000, continued, 7 + continued)

@@ -74,6 +74,22 @@ def handed_over(audience: Audience, broadcast: Broadcast, broken: float) -> list
     return sorted(times)
 
 
+def wait_until_current(task: Task, audience: Audience, playback_id: str, rendition: str) -> None:
+    """Return when a task answers with what the owner has; fail when it ever answers with less than viewers know."""
+
+    def look() -> bool:
+        known = (seen.msn for viewer in audience.of(playback_id) for seen in viewer.segments)
+        edge = max(known)
+        status, body = task.get(HTTP_PORT, f"/hls/{playback_id}/{rendition}/index.m3u8")
+        if status != 200:
+            return False
+        first = int(body.decode().split("#EXT-X-MEDIA-SEQUENCE:")[1].split("\n")[0])
+        assert first + body.count(b"#EXTINF") > edge, "a stale playlist"
+        return True
+
+    eventually(look, f"{rendition} of {playback_id} through {task.name}")
+
+
 def test_six_broadcasts_and_sixty_viewers_without_a_failed_request(bed: Bed, figures: Figures) -> None:
     with on_air(bed, 6) as broadcasts, bed.audience(broadcasts, 60) as audience:
         owners = {bed.owner(each.playback_id).name for each in broadcasts}
@@ -214,14 +230,8 @@ def test_frozen_owner_wakes_up_and_finds_its_stream_gone(bed: Bed, figures: Figu
         for each in moved:
             eventually(lambda: not frozen.has(each.playback_id), "the sleeper to notice")  # noqa: B023 - called within this turn
             assert bed.owner(each.playback_id) is not frozen
-            # What it answers now is what the owner has.
             for name in RENDITIONS:
-                path = f"/hls/{each.playback_id}/{name}/index.m3u8"
-                status, body = frozen.get(HTTP_PORT, path)
-                assert status == 200
-                edge = max(seen.msn for viewer in audience.of(each.playback_id) for seen in viewer.segments)
-                newest = int(body.decode().split("#EXT-X-MEDIA-SEQUENCE:")[1].split("\n")[0]) + body.count(b"#EXTINF")
-                assert newest >= edge
+                wait_until_current(frozen, audience, each.playback_id, name)
         noticed = time.time() - thawed
         steady(audience, 10)
         measured = audience.stop()

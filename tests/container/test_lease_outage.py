@@ -1,4 +1,4 @@
-"""After an outage of the table of leases: nobody's silence is taken for a death."""
+"""After an outage: nobody's silence is taken for a death, and the dead keep nobody out."""
 
 import asyncio
 
@@ -54,3 +54,20 @@ async def test_an_owner_that_could_not_renew_is_still_the_holder() -> None:
     assert await viewers.holder("show") == OWNER
     now += LEASE_SECONDS + 0.5
     assert await viewers.holder("show") is None
+
+
+async def test_a_task_takes_over_at_once_from_one_that_had_its_address() -> None:
+    """A container that starts again, or a private address that is used again: asked, it would be its own rival."""
+    table = Table()
+    before, after = (LeaseRegistry(Holder(task, OWNER.address), table, ourselves) for task in ("before", "after"))
+    await before.acquire("show", "first")
+
+    grant = await after.acquire("show", "second")
+
+    assert (grant.continued, grant.by_another) == (True, True)
+    assert after.holds("show")
+
+
+async def ourselves(_: Holder, __: str) -> Answer:
+    """What a task says that is just letting this publisher in."""
+    return Answer.WELL

@@ -165,11 +165,10 @@ class Delivery:
             patience = _BLOCKED_TARGET_DURATIONS * stream.timeline.target_duration
             if not rendition.has(msn, part) and not await _until(rendition, lambda: rendition.has(msn, part), patience):
                 return _LATE
-            # Players that come from another task's playlist ask for less than there is: as soon as there is anything.
-            # Each playlist reports on all others (RFC 8216bis B.1), so that each of these must have begun.
-            for other in list(stream.renditions.values()):
-                if not await _until(other, partial(_begun, other), patience):
-                    return _LATE
+        # Each playlist reports on all others (RFC 8216bis B.1), so that each of these must have begun.
+        for other in list(stream.renditions.values()):
+            if not await _until(other, partial(_begun, other), _READY_SECONDS):
+                return _LATE
         return _playlist(self._body(stream, rendition, skip=directives.skip), gzip_accepted=gzip_accepted)
 
     def _too_far(self, rendition: Rendition, msn: int, part: int | None) -> bool:
@@ -185,7 +184,9 @@ class Delivery:
         return msn > last + 2 or part > begun + self._advance_parts
 
     def _body(self, stream: Stream, rendition: Rendition, *, skip: bool) -> "_Body":
-        body = rendition.rendered.get(skip)
+        # What it reports on others changes with it, a part at most behind them, but for which of them there are.
+        kind = (skip, sum(map(_begun, stream.renditions.values())))
+        body = rendition.rendered.get(kind)
         if not isinstance(body, _Body):
             form = playlists.Form(
                 target_duration=stream.timeline.target_duration,
@@ -193,7 +194,7 @@ class Delivery:
                 listed_segments=self._settings.playlist_segments,
             )
             body = _Body.of(playlists.media(rendition, stream.renditions, form, skip=skip))
-            rendition.rendered[skip] = body
+            rendition.rendered[kind] = body
         return body
 
     async def _media(self, rendition: Rendition, file: str) -> Response:

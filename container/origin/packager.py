@@ -98,7 +98,7 @@ class Rendition:
         self.peak_kbps = 0.0
         self.average_kbps = 0.0
         self.frame_rate = 0.0
-        self.rendered: dict[bool, object] = {}  # playlists as they are now, for delivery
+        self.rendered: dict[object, object] = {}  # playlists as they are now, for delivery
         self.ended = False
         self.generation: Generation | None = None
         self._timeline = timeline

@@ -35,6 +35,7 @@ class Broadcast:
         self.renditions = self.stream.prepare(plan(SOURCE, SETTINGS.ladder, copy=True)[:2])
         self.session = session
         common = generation(session=session)
+        self.stream.sound = common.soundtrack.sound
         for rendition in self.renditions:
             rendition.begin(common)
             rendition.configure(AVCC)

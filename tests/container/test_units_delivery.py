@@ -2,25 +2,27 @@
 
 import asyncio
 
+import pytest
 from origin.delivery import Delivery
 
 from tests.container.tasks import FIRST_MSN, SETTINGS, Broadcast
 from tests.container.test_units_packager import pictures
 
 
-async def test_a_playlist_waits_until_it_can_report_on_all_others() -> None:
+@pytest.mark.parametrize("query", [f"_HLS_msn={FIRST_MSN - 20}&_HLS_part=0", ""])
+async def test_a_playlist_waits_until_it_can_report_on_all_others(query: str) -> None:
     """A player that comes from another task asks for less than there is, before each rendition has begun."""
     show = Broadcast("show")
     delivery = Delivery({"show": show.stream}, SETTINGS)
     first, second = show.renditions
-    for picture in pictures(30, gop=30):
+    for picture in pictures(150, gop=30):
         first.add(picture)
+    assert first.playable
 
-    query = f"_HLS_msn={FIRST_MSN - 20}&_HLS_part=0"
     asking = asyncio.create_task(delivery.get(f"show/{first.name}/index.m3u8", query, gzip_accepted=False))
     await asyncio.sleep(0.1)
     assert not asking.done()
-    for picture in pictures(30, gop=30):
+    for picture in pictures(150, gop=30):
         second.add(picture)
     response = await asyncio.wait_for(asking, 10)
 

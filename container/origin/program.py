@@ -145,7 +145,7 @@ class Program:
         encoder.configure(self._config)
         for packet in self._cache.since(since) or []:
             encoder.encode(packet)
-        self.encoder = encoder
+        self.encoder, self._lag = encoder, None
         self._watcher = asyncio.create_task(self._watch(encoder))
 
     def _sink(self, name: str, media: Media) -> None:

@@ -30,6 +30,7 @@ _BIT_RATE_SPAN_MS = 6000
 _FORGIVEN_AFTER_MS = 30_000
 _KNOWN_AFTER_MS = 10_000  # then bit rate, key frames and picture rate have shown themselves
 _TRY_AGAIN_AFTER_MS = 600_000
+_KEY_FRAME_PATIENCE_MS = 30_000
 _KEY_FRAME_ADVICE = "set the key frame interval to 2 s in the streaming software (OBS: Settings, Output, Streaming)"
 
 
@@ -78,6 +79,7 @@ class Session:
         self._newest_pts = -1
         self._anchor_step = 0
         self._charged_for: Generation | None = None
+        self._lost_at: int | None = None  # since when encoding cannot go on without a key frame
         self._left_out = 0  # encoded renditions, because FFmpeg did not keep up
         self._left_out_at = 0
         self._broadcasts_then = 0
@@ -264,6 +266,9 @@ class Session:
             self._left_out, self._due = 0, self._due or "there may be room for all renditions again"
         if packet.key and self._due:
             self._begin(packet)
+        elif self._lost_at is not None and packet.dts - self._lost_at > _KEY_FRAME_PATIENCE_MS:
+            # A reconnect brings one: the only way back to a picture.
+            self._fail(UnsupportedSourceError(f"encoding waits for a key frame for over 30 s; {_KEY_FRAME_ADVICE}"))
         program = self._program
         assert program
         anchor = packet.pts > self._newest_pts
@@ -404,6 +409,7 @@ class Session:
     def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> None:
         assert self._video_config
         self.stream.sound = generation.soundtrack.sound
+        self._lost_at = None
         before = self._program
         self._program = Program(
             self.stream,
@@ -439,6 +445,7 @@ class Session:
 
     def _lost(self, reason: str) -> None:
         self._due = self._due or reason
+        self._lost_at = self._last_dts if self._lost_at is None else self._lost_at
 
     def _fail(self, error: Exception) -> None:
         if not self._failure.done():

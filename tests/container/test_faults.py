@@ -159,6 +159,17 @@ def test_encoder_that_does_not_keep_up_gets_less_to_do(
     assert len(slow_origin.metrics("EncoderBehind")) == 3 - len(left)
 
 
+def test_publisher_without_key_frames_reconnects_when_encoding_has_to_begin_anew(
+    slow_origin: Origin, key: tuple[str, str]
+) -> None:
+    """Nothing else brings a key frame, and until then there is nothing to see."""
+    with Publisher(slow_origin, key[0], "--size", "768x432", "--kbps", "900", "--gop", "99999") as publisher:
+        refusal = eventually(lambda: slow_origin.messages("source refused"), "being hung up on", 90)[0]
+        assert "key frame interval to 2 s" in refusal["message"]
+        eventually(lambda: publisher.process.poll() is not None, "the publisher to notice")
+    assert len(slow_origin.metrics("EncoderBehind")) == 1
+
+
 def test_all_renditions_are_tried_again_when_another_broadcast_has_left(
     slow_origin: Origin, backend: Backend, key: tuple[str, str]
 ) -> None:

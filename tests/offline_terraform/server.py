@@ -277,10 +277,10 @@ def _no_output(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes
 def _certificate() -> tuple[bytes, grpc.ServerCredentials]:
     """A throw-away certificate for go-plugin's automatic TLS: as DER for the handshake, and as server credentials."""
     # Imported here: the long-lived server speaks no TLS.
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415
+    from cryptography import x509  # noqa: PLC0415 # not needed there
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 # not needed there
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 # not needed there
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID  # noqa: PLC0415 # not needed there
 
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

@@ -110,10 +110,13 @@ class Network:
     def __enter__(self) -> Self:
         LOCKS.mkdir(parents=True, exist_ok=True)
         remove_leftovers()
-        self._run = f"{PREFIX}-{secrets.token_hex(4)}"
-        self._lock = (LOCKS / self._run).open("w")
+        self.run = f"{PREFIX}-{secrets.token_hex(4)}"
+        # Under another name until it is locked, lest a run that starts now take this one for dead.
+        unlocked = LOCKS / f"new-{self.run}"
+        self._lock = unlocked.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._bridge = f"{self._run}-bridge"
+        unlocked.rename(LOCKS / self.run)
+        self._bridge = f"{self.run}-bridge"
         try:
             ip("netns", "add", self._bridge)
             ip("-n", self._bridge, "link", "add", "bridge", "type", "bridge", "forward_delay", "0", "stp_state", "0")
@@ -125,13 +128,13 @@ class Network:
         return self
 
     def __exit__(self, *_: object) -> None:
-        remove_run(self._run)
+        remove_run(self.run)
         self._lock.close()
 
     def host(self, name: str) -> Host:
         """One more host, with the next address."""
         number = len(self._hosts) + 2
-        host = Host(f"{self._run}-{name}", name, f"{SUBNET}.{number}")
+        host = Host(f"{self.run}-{name}", name, f"{SUBNET}.{number}")
         self._hosts.append(host)
         port = f"host{number}"
         ip("netns", "add", host.namespace)

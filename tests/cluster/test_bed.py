@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.network import NAMESPACES, PREFIX, Network
+from tests.cluster.network import LOCKS, NAMESPACES, Network, namespaces
 from tests.cluster.services import table
 from tests.cluster.task import HTTP_PORT
 from tests.container.support import eventually
@@ -123,8 +123,7 @@ def test_the_table_of_leases_is_there(bed: Bed) -> None:
 
 
 def test_two_runs_do_not_meet_and_leave_nothing() -> None:
-    """The same addresses in both, and neither reaches the other's; a dead run is removed by the next start."""
-    before = set(NAMESPACES.glob(f"{PREFIX}-*"))
+    """The same addresses in both, and neither reaches the other's."""
     with Network() as one, Network() as other:
         here, there = one.host("a"), other.host("a")
         assert here.address == there.address
@@ -138,16 +137,24 @@ def test_two_runs_do_not_meet_and_leave_nothing() -> None:
         assert here.address in lost
         machine = subprocess.run(["ip", "-o", "-4", "address"], capture_output=True, text=True, check=True).stdout
         assert here.address not in machine
-    assert set(NAMESPACES.glob(f"{PREFIX}-*")) == before
+        made = [*namespaces(one.run), *namespaces(other.run)]
+    assert len(made) == 4
+    assert [*namespaces(one.run), *namespaces(other.run)] == []
+    assert {one.run, other.run} & {path.name for path in LOCKS.iterdir()} == set()
 
 
 def test_a_run_that_died_is_removed_by_the_next(tmp_path: Path) -> None:
+    told = tmp_path / "run"
     child = os.fork()
     if child == 0:
-        network = Network().__enter__()
-        network.host("orphan").popen(["sleep", "1000"], log=tmp_path / "log")
-        os._exit(0)
+        try:
+            network = Network().__enter__()
+            network.host("orphan").popen(["sleep", "1000"], log=tmp_path / "log")
+            told.write_text(f"{network.run} {len(namespaces(network.run))}")
+        finally:
+            os._exit(0)  # as a killed run: nothing of this process cleans up
     os.waitpid(child, 0)
-    assert any("orphan" in path.name for path in NAMESPACES.glob(f"{PREFIX}-*"))
+    run, count = told.read_text().split()
+    assert int(count) == 2
     with Network():
-        assert not any("orphan" in path.name for path in NAMESPACES.glob(f"{PREFIX}-*"))
+        assert namespaces(run) == []

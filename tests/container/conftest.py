@@ -10,7 +10,13 @@ import pytest
 from tests.container.support import Backend, Origin
 
 HERE = Path(__file__).parent
-QUICK = {"test_container_files.py", "test_units.py", "test_units_media.py", "test_units_packager.py"}
+QUICK = {
+    "test_container_files.py",
+    "test_units.py",
+    "test_units_media.py",
+    "test_units_packager.py",
+    "test_units_session.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -106,14 +106,16 @@ def _descriptor(tag: int, content: bytes) -> bytes:
     return bytes([tag, len(content)]) + content
 
 
-def fragment(sequence: int, video: Sequence[Sample], audio: Sequence[Sample]) -> bytes:
-    """One moof and mdat with these samples; either list may be empty."""
+def fragment(sequence: int, start: int, video: Sequence[Sample], audio: Sequence[Sample]) -> bytes:
+    """One moof and mdat with these samples, of a part that starts at this video tick; both lists may be empty."""
     video_size = sum(len(sample.data) for sample in video)
 
     def moof(offset: int) -> bytes:
         tracks = [_video_run(video, offset)] if video else []
         if audio:
             tracks.append(_audio_run(audio, offset + video_size))
+        # ISO BMFF byte stream format of Media Source Extensions §4: no moof without a traf, no traf without a tfdt.
+        tracks = tracks or [_track_fragment(VIDEO_TRACK, start, b"")]
         return box(b"moof", _full_box(b"mfhd", 0, 0, struct.pack(">I", sequence & 0xFFFF_FFFF)), *tracks)
 
     size = len(moof(0))

@@ -3,6 +3,9 @@
 A part's last picture has a duration only when the next picture is there. That costs one picture of delay and makes two
 promises safe: durations are exact, and EXT-X-PRELOAD-HINT never names a part that will not exist, because the picture
 that opens it has already arrived.
+
+A picture that is shown for longer than the part target lasts over several parts: no part may exceed the target (RFC
+8216bis 4.4.4.9). The parts that no picture begins in have sound only.
 """
 
 import asyncio
@@ -79,8 +82,10 @@ class _Cut:
     """A part that waits for its sound."""
 
     boundary: Boundary
-    packets: list[VideoPacket]
+    packets: list[VideoPacket]  # those that begin in it
+    start_dts: int
     end_dts: int
+    shown_until: int  # when the last picture ends: later than the part, if it goes on in the next
     sound_until: int | None  # ms; None takes all that there is
     last: bool
     since: float
@@ -109,6 +114,7 @@ class Rendition:
         self._config: VideoConfig | None = None
         self._boundary: Boundary | None = None
         self._buffer: list[VideoPacket] = []
+        self._part_start = 0
         self._cuts: deque[_Cut] = deque()
         self._soundtrack: Soundtrack | None = None
         self._sound_next = 0
@@ -149,7 +155,7 @@ class Rendition:
     def longest_part_ms(self) -> int:
         """Of the parts that are here, published or about to be."""
         published = (part.duration_ms for segment in self.segments for part in segment.parts)
-        coming = (cut.end_dts - cut.packets[0].dts for cut in self._cuts)
+        coming = (cut.end_dts - cut.start_dts for cut in self._cuts)
         return max((*published, *coming), default=0)
 
     @property
@@ -214,6 +220,7 @@ class Rendition:
             if not packet.key:
                 return
             self._boundary = self._first_boundary(packet)
+            self._part_start = packet.dts
         elif boundary := self._next_boundary(packet):
             self._close_part(packet.dts, sound_until=boundary.pts, last=True)
             self._boundary = boundary
@@ -226,8 +233,8 @@ class Rendition:
         """Nothing more comes in this generation: close what is open, with the sound up to a time, or all of it."""
         if self._buffer:
             steps = [after.dts - before.dts for before, after in zip(self._buffer, self._buffer[1:], strict=False)]
-            last_step = steps[-1] if steps else 33
-            self._close_part(self._last_dts + last_step, sound_until=sound_until, last=True)
+            end = self._last_dts + (steps[-1] if steps else 33)
+            self._close_part(min(end, self._part_start + self.part_target_ms), sound_until=sound_until, last=True)
         self.flush(patient=False)
         if self.segments and not self.segments[-1].complete:
             self._complete(self.segments[-1])
@@ -278,15 +285,8 @@ class Rendition:
         return known
 
     def _part_is_full(self, packet: VideoPacket) -> bool:
-        """Whether the part has to end before this picture, so that it does not exceed the part target.
-
-        Known breach of RFC 8216bis 4.4.3.7: where the source pauses for longer than the target, one part is as long as
-        that pause. The target cannot change once told; a picture that is passed on cannot be repeated or divided; to
-        shorten it would leave a hole, at which players stall. As it is, they wait for one part a little longer.
-        """
-        if not self._buffer:
-            return False
-        elapsed = packet.dts - self._buffer[0].dts
+        """Whether the part has to end before this picture, so that it does not exceed the part target."""
+        elapsed = packet.dts - self._part_start
         step = packet.dts - self._buffer[-1].dts
         return elapsed + step > self.part_target_ms - _CLOCK_ROUNDING_MS
 
@@ -294,10 +294,20 @@ class Rendition:
         assert self._boundary
         if sound_until is None and self._boundary.generation.soundtrack.silent:
             sound_until = end_dts
-        now = asyncio.get_running_loop().time()
-        self._cuts.append(_Cut(self._boundary, self._buffer, end_dts, sound_until, last, now))
-        self._buffer = []
+        while end_dts - self._part_start > self.part_target_ms:
+            end = self._part_start + self.part_target_ms
+            self._cut(end, shown_until=end_dts, sound_until=end, last=False)
+        # After a long picture, what is left of it is not enough for a part of its own: the next pictures fill it.
+        if self._buffer or last:
+            self._cut(end_dts, shown_until=end_dts, sound_until=sound_until, last=last)
         self.flush()
+
+    def _cut(self, end_dts: int, *, shown_until: int, sound_until: int | None, last: bool) -> None:
+        assert self._boundary
+        now = asyncio.get_running_loop().time()
+        cut = _Cut(self._boundary, self._buffer, self._part_start, end_dts, shown_until, sound_until, last, now)
+        self._cuts.append(cut)
+        self._buffer, self._part_start = [], end_dts
 
     def flush(self, *, patient: bool = True) -> None:
         """Publish the parts whose sound is there, or will not come, or has been waited for long enough."""
@@ -323,7 +333,7 @@ class Rendition:
                 self._complete(segment)
             segment = Segment(cut.boundary)
             self._append(segment)
-        ends = [packet.dts for packet in cut.packets[1:]] + [cut.end_dts]
+        ends = [packet.dts for packet in cut.packets[1:]] + [cut.shown_until] * bool(cut.packets)
         video = [
             fmp4.Sample(
                 packet.dts * fmp4.TICKS_PER_MS,
@@ -337,13 +347,13 @@ class Rendition:
         self._sequence += 1
         part = Part(
             segment.part_name(len(segment.parts)),
-            cut.end_dts - cut.packets[0].dts,
-            cut.packets[0].key,
-            fmp4.fragment(self._sequence, video, self._sound(cut)),
+            cut.end_dts - cut.start_dts,
+            bool(cut.packets) and cut.packets[0].key,
+            fmp4.fragment(self._sequence, cut.start_dts * fmp4.TICKS_PER_MS, video, self._sound(cut)),
         )
         segment.parts.append(part)
         segment.pictures += len(video)
-        self.frame_rate = self.frame_rate or _early_rate(len(video), part.duration_ms)
+        self.frame_rate = self.frame_rate or _early_rate(len(video), cut.shown_until - cut.start_dts)
         self.media[part.name] = part
         if cut.last:
             self._complete(segment)

@@ -67,8 +67,8 @@ class Stream:
         if self._part_target_ms is None:
             configured = round(self._settings.part_seconds * 1000)
             longest = max((rendition.longest_part_ms for rendition in self.renditions.values()), default=0)
-            # Longer than configured: a source with less than one picture in that time.
-            self._part_target_ms = longest + _CLOCK_ROUNDING_MS if longest >= _FILLED_PART * configured else configured
+            uneven = longest < _FILLED_PART * configured
+            self._part_target_ms = configured if uneven else min(longest + _CLOCK_ROUNDING_MS, configured)
             for rendition in self.renditions.values():
                 rendition.part_target_ms = self._part_target_ms
         return self._part_target_ms

@@ -17,8 +17,11 @@ QUICK = {
     "test_protection.py",
     "test_units.py",
     "test_units_delivery.py",
+    "test_units_ingest.py",
     "test_units_media.py",
     "test_units_packager.py",
+    "test_units_session.py",
+    "test_units_tenure.py",
 }
 
 

@@ -50,6 +50,8 @@ def samples(data: bytes) -> dict[int, list[Sample]]:
 def _fragment(data: bytes, start: int, end: int) -> tuple[int, list[Sample]]:
     track = struct.unpack_from(">I", data, find(data, b"tfhd", start=start, end=end)[0] + 4)[0]
     dts = struct.unpack_from(">Q", data, find(data, b"tfdt", start=start, end=end)[0] + 4)[0]
+    if all(name != b"trun" for name, _, _ in boxes(data, start, end)):
+        return track, []
     position = find(data, b"trun", start=start, end=end)[0]
     flags, count = struct.unpack_from(">II", data, position)
     flags &= 0xFFFFFF

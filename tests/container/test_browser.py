@@ -106,6 +106,18 @@ def test_viewer_is_back_when_the_streamer_is(
         eventually(lambda: viewer.state == "live", "live")
 
 
+def test_viewer_sees_no_more_than_the_pause_when_pictures_pause(
+    viewer: Viewer, origin: Origin, key: tuple[str, str]
+) -> None:
+    """Half a second every four seconds; the parts without a picture are no trouble for players."""
+    viewer.open(key[1])
+    with Publisher(origin, key[0], "--clock", "--filter=select='gt(mod(n,120),14)'", "--gop", "35"):
+        first = viewer.wait_for_picture()
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > first + 16, "playing on", 40)
+        assert longest_freeze(viewer, first + 4) < 1.5
+        assert viewer.state == "live"
+
+
 @pytest.mark.parametrize(
     "sound",
     [",atrim=end=8", ",aselect='lt(t,8)+gt(t,12)'", ",aselect='gt(t,8)'"],

@@ -224,6 +224,17 @@ def test_variable_picture_rate_plays(origin: Origin, backend: Backend) -> None:
             assert numbers == wanted, follower.rendition
 
 
+def test_pictures_that_pause_play(origin: Origin, backend: Backend) -> None:
+    """Half a second without a picture every four seconds: longer than a part may be."""
+    pauses = "select='gt(mod(n,120),14)'"
+    with on_air(origin, backend, "--filter", pauses, "--gop", "35", uneven=True) as case:
+        case.watch(5)
+        case.assert_aligned()
+        for follower in case.followers:
+            numbers = [number for number in follower.numbers() if number is not None]
+            assert numbers == [n for n in range(numbers[0], numbers[-1] + 1) if n % 120 > 14], follower.rendition
+
+
 def test_bit_rate_above_the_ladder_is_noticed_and_encoded(origin: Origin, backend: Backend) -> None:
     with on_air(origin, backend, "--kbps", "3000", "--extra=-x264-params", "--extra=nal-hrd=cbr") as case:
         eventually(lambda: case.status["top"] == "encoded", "the change")

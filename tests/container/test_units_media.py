@@ -229,7 +229,7 @@ def test_fragment_says_what_is_in_it() -> None:
         fmp4.Sample(900_000 + n * 3000, 3000, bytes([n]) * (n + 1), cts=n * 100 - 100, key=n == 0) for n in range(4)
     ]
     audio = [fmp4.Sample(480_000 + n * 1024, 1024, b"x" * 7) for n in range(3)]
-    data = fmp4.fragment(7, video, audio)
+    data = fmp4.fragment(7, 0, video, audio)
     read = mp4.samples(data)
     assert [(s.dts, s.duration, s.cts, s.key, s.size) for s in read[1]] == [
         (s.dts, s.duration, s.cts, s.key, len(s.data)) for s in video
@@ -240,4 +240,5 @@ def test_fragment_says_what_is_in_it() -> None:
 
 
 def test_fragment_may_lack_sound() -> None:
-    assert set(mp4.samples(fmp4.fragment(1, [fmp4.Sample(0, 1, b"x")], []))) == {1}
+    assert set(mp4.samples(fmp4.fragment(1, 0, [fmp4.Sample(0, 1, b"x")], []))) == {1}
+    assert mp4.samples(fmp4.fragment(1, 90, [], [])) == {1: []}

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -86,6 +86,44 @@ def test_parts_keep_the_rules_at_every_rate(rate: float) -> None:
         each.add(packet)
         if each.playable:
             checker.check(text(each))
+    assert checker.checked > 60
+
+
+@given(st.lists(st.sampled_from([17, 33, 34, 133, 340, 360, 500, 1200]), min_size=20, max_size=60))
+@settings(deadline=None)
+def test_no_part_is_too_long_whatever_the_pictures_do(steps: list[int]) -> None:
+    """A picture that is shown for long goes on over parts in which none begins; nothing of its time is lost."""
+    each, checker = rendition(timeline()), Checker(renditions=1, uneven=True)
+    each.begin(generation())
+    each.configure(AVCC)
+    at, key_at = 10_000, 10_000
+    for index, step in enumerate([*steps, 33]):
+        key = index == 0 or at - key_at > 1000
+        key_at = at if key else key_at
+        each.add(VideoPacket(at, 0, key, b"picture"))
+        if each.playable:
+            checker.check(text(each))
+        last, at = at, at + step
+    each.finish()
+    parts = [part for segment in each.segments for part in segment.parts]
+    assert max(part.duration_ms for part in parts) <= 350
+    samples = [sample for part in parts for sample in mp4.samples(part.data).get(1, [])]
+    assert all(a.dts + a.duration == b.dts for a, b in pairwise(samples))
+    assert [sample.dts // 90 for sample in samples] == [10_000, *accumulate(steps, initial=10_000)][1:]
+    assert sum(part.duration_ms for part in parts) >= last - 10_000
+    assert all(mp4.samples(part.data) for part in parts)
+
+
+def test_pictures_half_a_second_apart_leave_full_parts() -> None:
+    """At least 85 % of the target, the last of a segment excepted, with a gap in every segment."""
+    each, checker = rendition(timeline()), Checker(renditions=1)
+    each.begin(generation())
+    each.configure(AVCC)
+    for packet in pictures(13):
+        if not 700 < (packet.dts - 10_000) % 2000 < 1200:
+            each.add(packet)
+            if each.playable:
+                checker.check(text(each))
     assert checker.checked > 60
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import time
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -34,7 +36,8 @@ _LOG = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 10
 _SWEEP_SECONDS = 1
-_LAST_WORDS_SECONDS = 5  # of the stop time-out, for finishing playlists before the SIGKILL that follows it
+_FINISH_SECONDS = 5  # of the stop time-out, for finishing playlists before the SIGKILL that follows it
+_FAREWELL_RELOADS = 2  # an ordinary player reloads a playlist once a target duration (RFC 8216 6.3.4)
 _BACKLOG = 4096
 
 
@@ -124,17 +127,32 @@ class Origin:
         self._stop.set()
 
     async def _drain(self) -> None:
-        """After the first signal: no new publishers, and the live ones go on for as long as the platform lets us."""
+        """After the first signal: no new publishers, and the live ones go on for as long as the platform lets us.
+
+        Who drops off now may come back to another task, and viewers go on there: playlists are not ended before their
+        time. When they are, the process stays until viewers have had time to ask for the end.
+        """
         await self._stop.wait()
         self._ingest.draining = True
-        limit = max(0.0, self._settings.stop_timeout_seconds - _LAST_WORDS_SECONDS)
+        spare = max(0.0, self._settings.stop_timeout_seconds - _FINISH_SECONDS)
+        farewell = min(spare, _FAREWELL_RELOADS * math.ceil(self._settings.segment_seconds))
+        limit = spare - farewell
         _LOG.info("draining", extra={"live": len(self._ingest.sessions), "limit_seconds": limit})
-        idle = asyncio.create_task(self._ingest.idle())
-        at_once = asyncio.create_task(self._stop_now.wait())
-        await asyncio.wait({idle, at_once}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        idle.cancel()
-        at_once.cancel()
+        await self._unless_at_once(self._idle(), limit)
         await self._ingest.close()
+        if self._ingest.streams:
+            await self._unless_at_once(asyncio.sleep(farewell))
+
+    async def _idle(self) -> None:
+        while self._needed():  # noqa: ASYNC110 # playlists end by time, which nothing signals
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def _unless_at_once(self, waiting: Coroutine[Any, Any, None], limit: float | None = None) -> None:
+        """Wait for it, until the limit, or until a second signal says that nobody is to be waited for."""
+        tasks = {asyncio.create_task(waiting), asyncio.create_task(self._stop_now.wait())}
+        await asyncio.wait(tasks, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
 
     def _needed(self) -> bool:
         """Whether stopping this task would cut anyone off: a publisher, one being let in, or viewers.

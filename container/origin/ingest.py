@@ -247,11 +247,6 @@ class Ingest:
                 stream.end()
                 _LOG.info("stream ended", extra={"stream": stream.label})
 
-    async def idle(self) -> None:
-        """Return when nobody is live."""
-        while tasks := {live.task for live in self._live.values()}:
-            await asyncio.wait(tasks)
-
     async def close(self) -> None:
         """Send every publisher away and finish every playlist."""
         for live in list(self._live.values()):

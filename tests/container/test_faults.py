@@ -5,8 +5,8 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import m3u8
@@ -14,6 +14,8 @@ import pytest
 
 from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
 from tests.container.test_ingest import live
+
+TARGET_DURATION = 2
 
 
 @pytest.fixture
@@ -43,20 +45,18 @@ def children(pid: int) -> dict[int, str]:
 def test_killed_ffmpeg_is_replaced_without_losing_a_picture(
     own: Origin, key: tuple[str, str], options: list[str]
 ) -> None:
-    """Within two seconds, with a discontinuity at the next segment of every rendition."""
+    """Within two seconds of the broadcast, with a discontinuity at the next segment of every rendition."""
     with Publisher(own, key[0], *options) as publisher:
         eventually(lambda: own.fetch(f"/hls/{key[1]}/master.m3u8").status == 200, "playlist")
         followers = [Follower(own, key[1], name) for name in NAMES]
         eventually(lambda: all(len(f.complete) >= 2 for f in followers), "two segments")
         victim = live(own, key[1])["encoder_pid"]
-        killed = time.monotonic()
+        before = max(followers[1].complete)
         os.kill(victim, signal.SIGKILL)
         successor = eventually(
             lambda: (pid := live(own, key[1])["encoder_pid"]) and pid != victim and pid, "another FFmpeg"
         )
-        assert time.monotonic() - killed < 2
-        before = max(followers[1].complete)
-        eventually(lambda: all(len([m for m in f.complete if m > before + 1]) >= 2 for f in followers), "going on", 30)
+        eventually(lambda: all(max(f.complete) >= before + 4 for f in followers), "going on", 30)
         for follower in followers:
             follower.stop()
         assert live(own, key[1])["encoder_pid"] == successor
@@ -70,7 +70,8 @@ def test_killed_ffmpeg_is_replaced_without_losing_a_picture(
     assert all(len({each[msn] for each in starts}) == 1 for msn in common)
     breaks = [{m for m, s in f.segments.items() if s.discontinuity and m > before} for f in followers]
     assert breaks[0] == breaks[1] == breaks[2]
-    assert len(breaks[0]) == 1
+    # Segments last two seconds: the one in which it died, one for the new FFmpeg to begin in, and the break.
+    assert breaks[0] in ({before + 1}, {before + 2}, {before + 3})
     assert len(own.metrics("EncoderFailures")) == 1
 
 
@@ -185,23 +186,48 @@ def test_all_renditions_are_tried_again_when_another_broadcast_has_left(
     assert "room" in forms()[2][0]
 
 
+@pytest.fixture
+def brief(backend: Backend) -> Iterator[Origin]:
+    """An origin that may be told to stop, and does not wait long for streamers to come back."""
+    origin = Origin(backend.url, END_AFTER_SECONDS=3)
+    yield origin
+    origin.stop()
+
+
 def test_stop_waits_for_live_broadcasts_and_refuses_new_ones(
-    own: Origin, backend: Backend, key: tuple[str, str]
+    brief: Origin, backend: Backend, key: tuple[str, str]
 ) -> None:
     """SIGTERM: who is live stays until leaving; then playlists end and the exit code is 0."""
-    with Publisher(own, key[0], "--seconds", "8") as publisher:
-        live(own, key[1])
-        own.process.send_signal(signal.SIGTERM)
-        eventually(lambda: own.messages("draining"), "draining")
-        with Publisher(own, backend.new_key()[0]) as late:
+    with Publisher(brief, key[0], "--seconds", "8") as publisher:
+        live(brief, key[1])
+        brief.process.send_signal(signal.SIGTERM)
+        eventually(lambda: brief.messages("draining"), "draining")
+        with Publisher(brief, backend.new_key()[0]) as late:
             eventually(
-                lambda: [line for line in own.messages("publisher refused") if line["reason"] == "draining"], "refusal"
+                lambda: [line for line in brief.messages("publisher refused") if line["reason"] == "draining"],
+                "refusal",
             )
             eventually(lambda: late.process.poll() is not None, "the late one to be hung up on")
-        assert own.fetch("/health").status == 200
-        assert own.fetch(f"/hls/{key[1]}/master.m3u8").status == 200
+        assert brief.fetch("/health").status == 200
+        assert brief.fetch(f"/hls/{key[1]}/master.m3u8").status == 200
         assert publisher.wait(20) == 0
-    assert own.wait() == 0
+    assert brief.wait() == 0
+
+
+def test_stop_ends_playlists_in_their_time_and_shows_the_end(brief: Origin, key: tuple[str, str]) -> None:
+    """Who drops off may come back to another task; and a player that reloads only now and then hears of the end."""
+    with Publisher(brief, key[0]):
+        eventually(lambda: brief.fetch(f"/hls/{key[1]}/480p/index.m3u8").status == 200, "playlist")
+        brief.process.send_signal(signal.SIGTERM)
+        eventually(lambda: brief.messages("draining"), "draining")
+    eventually(lambda: "#EXT-X-ENDLIST" in brief.fetch(f"/hls/{key[1]}/480p/index.m3u8").text, "the end", 30)
+    assert brief.wait() == 0
+    over, ended, gone = (
+        datetime.fromisoformat(brief.messages(what)[0]["time"]).timestamp()
+        for what in ("broadcast over", "stream ended", "origin stops")
+    )
+    assert ended > over
+    assert gone - ended > 2 * TARGET_DURATION - 0.5
 
 
 def test_stop_limit_ends_broadcasts_with_endlist(backend: Backend, key: tuple[str, str]) -> None:

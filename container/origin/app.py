@@ -17,6 +17,7 @@ from origin import ecs, hooks
 from origin.admission import Admission
 from origin.backend import Backend
 from origin.delivery import Delivery
+from origin.fitness import Memory
 from origin.ingest import Ingest
 from origin.lease_table import DynamoDbTable
 from origin.leases import LeaseRegistry
@@ -29,7 +30,6 @@ from origin.registry import Holder, InProcessRegistry, StreamRegistry
 from origin.routing import Router
 from origin.session import Session, Surroundings
 from origin.settings import Settings
-from origin.source import Memory
 from origin.web import server
 
 _LOG = logging.getLogger(__name__)
@@ -207,8 +207,8 @@ class Origin:
         return {
             "stream": session.label,
             "session": session.name,
-            "ingest_kbps": round(session.meter.video_kbps),
-            "frame_rate": round(usual_rate(session.meter.frame_rate), 2),
+            "ingest_kbps": round(session.intake.meter.video_kbps),
+            "frame_rate": round(usual_rate(session.intake.meter.frame_rate), 2),
             "renditions": session.rendition_names,
             "top": "encoded" if session.encoding_all else "copied",
             "encoder_speed": self._speeds.get(session.label),
@@ -226,7 +226,7 @@ class Origin:
                 | {
                     "viewers": self._viewers.get(session.stream.playback_id, 0),
                     "encoder_pid": session.encoder_pid,
-                    "idle_seconds": round(session.idle_seconds, 2),
+                    "idle_seconds": round(session.intake.idle_seconds, 2),
                     "lag_ms": session.lag_ms,
                 }
                 for session in self._ingest.sessions

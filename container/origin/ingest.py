@@ -10,11 +10,12 @@ from typing import Literal, NamedTuple
 
 from origin import rtmp
 from origin.backend import NAME, Backend, BackendUnavailableError, UnauthorizedError
+from origin.intake import UnsupportedSourceError
 from origin.logs import conceal, fingerprint
 from origin.program import EncoderGivenUpError
 from origin.registry import Answer, RegistryUnavailableError, StreamRegistry, StreamTakenError
 from origin.renewal import keep
-from origin.session import Session, Surroundings, UnsupportedSourceError
+from origin.session import Session, Surroundings
 from origin.stream import Stream
 
 _LOG = logging.getLogger(__name__)
@@ -176,17 +177,17 @@ class Ingest:
     async def _displace(self, present: _Live, addr: str) -> None:
         """Make room if the present publisher is a ghost: its network died and nginx does not know yet."""
         session = present.session
-        heard = session.meter.last_arrival
+        heard = session.intake.meter.last_arrival
         while not present.task.done():
-            if session.meter.last_arrival > heard:
+            if session.intake.meter.last_arrival > heard:
                 raise RefusedError("duplicate", "the key is live and its publisher is well")
-            if session.idle_seconds > _GHOST_SECONDS:
+            if session.intake.idle_seconds > _GHOST_SECONDS:
                 break
             await asyncio.sleep(_CHECK_SECONDS)
         if not present.task.done():
             _LOG.warning(
                 "ghost displaced",
-                extra={"stream": session.label, "idle": round(session.idle_seconds, 2), "addr": addr},
+                extra={"stream": session.label, "idle": round(session.intake.idle_seconds, 2), "addr": addr},
             )
             await self._drop(session.key, session.client)
             session.stop()

@@ -4,38 +4,31 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from origin import flv, ladder, rtmp
+from origin import ladder, rtmp
 from origin.admission import Admission
-from origin.codecs import Picture, UnreadableConfigError, picture, sound
+from origin.codecs import Picture, picture
 from origin.encoder import KeyFrames
-from origin.media import AudioConfig, AudioPacket, Media, Metadata, Unsupported, VideoConfig, VideoPacket
+from origin.fitness import KEY_FRAME_ADVICE, Fitness, Memory
+from origin.intake import Intake, UnsupportedSourceError
+from origin.media import VideoPacket
 from origin.metrics import Metrics
 from origin.packager import Rendition
 from origin.program import Events, Program
 from origin.settings import Settings
-from origin.source import Clock, GopCache, Memory, Meter, is_random_access
+from origin.source import GopCache
 from origin.stream import Stream
-from origin.timeline import Generation, Soundtrack
+from origin.timeline import Generation
 
 _LOG = logging.getLogger(__name__)
 
 _CACHE_BYTES = 16 << 20
-_WAIT_FOR_SOUND_MS = 500
-_FIRST_MEDIA_SECONDS = 10
-_BIT_RATE_SPAN_MS = 6000
-_FORGIVEN_AFTER_MS = 30_000
 _KNOWN_AFTER_MS = 10_000  # then bit rate, key frames and picture rate have shown themselves
 _TRY_AGAIN_AFTER_MS = 600_000
 _KEY_FRAME_PATIENCE_MS = 30_000
-_KEY_FRAME_ADVICE = "set the key frame interval to 2 s in the streaming software (OBS: Settings, Output, Streaming)"
-
-
-class UnsupportedSourceError(Exception):
-    """What arrives cannot be shown; the text says what and what to send instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,33 +51,28 @@ class Session:
         self.stream = stream
         self.client = client  # nginx's number for the publisher's connection
         self.key = key
-        self.meter = Meter()
+        self.intake = Intake(player)
         self.first_segment_seconds: float | None = None
         self._player = player
         self._around = around
         self._began = time.monotonic()
-        self._clock = Clock()
+        self._fitness = Fitness(
+            self.intake.meter,
+            limit_kbps=ladder.limit_kbps(around.settings.ladder),
+            latest_key_ms=stream.timeline.latest_ms,
+        )
         self._cache = GopCache(_CACHE_BYTES)
-        self._video_config: VideoConfig | None = None
-        self._soundtrack = Soundtrack.mute()
-        self._sound_configured = False
-        self._sound_announced: bool | None = None
-        self._held: list[VideoPacket] = []
         self._program: Program | None = None
         self._generations = 0
         self._due: str | None = "start"  # why the next key frame begins a new generation
         self._jumps = 0
         self._wall_offset: float | None = None
         self._misfit: str | None = None  # what is wrong with the picture itself, whatever was seen of it over time
-        self._newest_pts = -1
-        self._anchor_step = 0
         self._charged_for: Generation | None = None
         self._lost_at: int | None = None  # since when encoding cannot go on without a key frame
         self._left_out = 0  # encoded renditions, because FFmpeg did not keep up
         self._left_out_at = 0
         self._broadcasts_then = 0
-        self._last_key_pts = 0
-        self._last_dts = -1
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopping = asyncio.Event()
 
@@ -93,11 +81,6 @@ class Session:
     @property
     def label(self) -> str:
         return self.stream.label
-
-    @property
-    def idle_seconds(self) -> float:
-        """How long no media has arrived."""
-        return time.monotonic() - self.meter.last_arrival
 
     @property
     def renditions(self) -> list[Rendition]:
@@ -116,7 +99,7 @@ class Session:
     @property
     def lag_ms(self) -> int:
         """How far the slowest rendition is behind the source."""
-        return self._last_dts - self.slowest_dts if self.slowest_dts >= 0 else 0
+        return self.intake.last_dts - self.slowest_dts if self.slowest_dts >= 0 else 0
 
     @property
     def encoding_all(self) -> bool:
@@ -164,102 +147,20 @@ class Session:
         self.stream.finish_session()
 
     async def _read(self) -> None:
-        async for media in self._media():
-            match media:
-                case VideoPacket():
-                    self._video(media)
-                case AudioPacket():
-                    self._audio(media)
-                case VideoConfig():
-                    self._configure_video(media)
-                case AudioConfig():
-                    self._configure_audio(media)
-                case Metadata():
-                    self._sound_announced = bool(media.values.get("audiocodecid"))
-                case Unsupported():
-                    raise UnsupportedSourceError(media.what)
+        async for packet in self.intake.packets():
+            if isinstance(packet, VideoPacket):
+                self._forward(packet)
+            else:
+                for rendition in self.renditions:
+                    rendition.flush()
 
-    async def _media(self) -> AsyncIterator[Media]:
-        messages = self._player.play()
-        while True:
-            try:
-                # Only the first packet has a limit: after that, nginx drops publishers that fall silent.
-                async with asyncio.timeout(None if self._last_dts >= 0 else _FIRST_MEDIA_SECONDS):
-                    message = await anext(messages, None)
-            except TimeoutError:
-                raise UnsupportedSourceError("no H.264 picture within 10 s of publishing") from None
-            if message is None:
-                return
-            self.meter.last_arrival = time.monotonic()
-            media = self._parse(message)
-            if media:
-                yield media
-
-    def _parse(self, message: rtmp.Message) -> Media | None:
-        if message.kind == rtmp.VIDEO:
-            return flv.parse_video(message.body, self._clock.read(message.timestamp))
-        if message.kind == rtmp.AUDIO:
-            return flv.parse_audio(message.body, self._clock.read(message.timestamp))
-        values = [value for value in rtmp.amf_decode(message.body) if isinstance(value, dict)]
-        return Metadata(values[0]) if values else None
-
-    # --- configurations ---
-
-    def _configure_video(self, config: VideoConfig) -> None:
-        if config != self._video_config:
-            try:
-                picture(config)
-            except UnreadableConfigError as error:
-                raise UnsupportedSourceError(f"H.264 configuration: {error}") from None
-            if self._video_config:
-                self._due = "the picture's format changed"
-            self._video_config = config
-
-    def _configure_audio(self, config: AudioConfig) -> None:
-        self._sound_configured = True
-        if self._soundtrack.config == config:
-            return
-        try:
-            self._soundtrack = Soundtrack(config, sound(config))
-        except UnreadableConfigError as error:
-            raise UnsupportedSourceError(f"AAC configuration: {error}") from None
-        self._due = self._due or "the sound's format changed"
-
-    # --- packets ---
-
-    def _audio(self, packet: AudioPacket) -> None:
-        if self._sound_configured:
-            self._soundtrack.add(packet, asyncio.get_running_loop().time())
-            for rendition in self.renditions:
-                rendition.flush()
-
-    def _video(self, packet: VideoPacket) -> None:
-        if self._video_config is None or packet.dts <= self._last_dts:
-            return
-        key = is_random_access(packet, self._video_config)
-        packet = VideoPacket(packet.dts, packet.cts, key, packet.data)
-        self._last_dts = packet.dts
-        if self._program is None and self._hold(packet):
-            return
-        for each in [*self._held, packet]:
-            self._forward(each)
-        self._held.clear()
-
-    def _hold(self, packet: VideoPacket) -> bool:
-        """Whether to wait a little for the sound's configuration, so that the broadcast does not begin mute."""
-        if not self._held and not packet.key:
-            return True
-        if self._sound_configured or self._sound_announced is False:
-            return False
-        if packet.dts - (self._held[0] if self._held else packet).dts < _WAIT_FOR_SOUND_MS:
-            self._held.append(packet)
-            return True
-        return False
+    # --- pictures ---
 
     def _forward(self, packet: VideoPacket) -> None:
-        self.meter.picture(packet)
-        if self._clock.jumps != self._jumps:
-            self._jumps = self._clock.jumps
+        change = self.intake.take_change()
+        self._due = self._due or change
+        if self.intake.jumps != self._jumps:
+            self._jumps = self.intake.jumps
             self._wall_offset = None
             self._due = self._due or "the source's clock jumped"
         if packet.key and self._room_again(packet):
@@ -268,53 +169,26 @@ class Session:
             self._begin(packet)
         elif self._lost_at is not None and packet.dts - self._lost_at > _KEY_FRAME_PATIENCE_MS:
             # A reconnect brings one: the only way back to a picture.
-            self._fail(UnsupportedSourceError(f"encoding waits for a key frame for over 30 s; {_KEY_FRAME_ADVICE}"))
+            self._fail(UnsupportedSourceError(f"encoding waits for a key frame for over 30 s; {KEY_FRAME_ADVICE}"))
         program = self._program
         assert program
-        anchor = packet.pts > self._newest_pts
-        if anchor and program.copied and (reason := self._why_not_copy(program, packet)):
-            self._change_over(reason)
-            program = self._program
-            assert program
-        self._measure(packet, program)
+        if program.copied and (reason := self._fitness.why_not_copy(packet, segment_began=program.copied[0].position)):
+            program = self._change_over(reason)
+        self._fitness.see(packet, program.generation)
+        self._judge(packet, program)
         program.feed(packet)
         self._cache.add(packet)
         self._cache.trim(program.resume_point if program.encoded else packet.pts)
         self._note_first_segment()
 
-    def _measure(self, packet: VideoPacket, program: Program) -> None:
+    def _judge(self, packet: VideoPacket, program: Program) -> None:
+        """What the broadcast costs, once that is known; and whether the key may begin with copying next time."""
         generation = program.generation
         if self._charged_for is not generation and packet.dts - generation.start_pts > _KNOWN_AFTER_MS:
             self._charged_for = generation
             self._charge(program)
-        if packet.key:
-            if self._last_key_pts:
-                gop = packet.pts - self._last_key_pts
-                generation.longest_gop_ms = max(generation.longest_gop_ms, gop)
-            self._last_key_pts = packet.pts
-        if packet.pts > self._newest_pts:
-            if self._newest_pts >= 0:
-                self._anchor_step = max(packet.pts - self._newest_pts, self._anchor_step * 9 // 10)
-            self._newest_pts = packet.pts
-        if (
-            not program.copied
-            and self._misfit is None
-            and packet.dts - generation.start_pts > _FORGIVEN_AFTER_MS
-            and generation.longest_gop_ms <= self.stream.timeline.latest_ms
-            and self.meter.video_kbps <= ladder.limit_kbps(self._around.settings.ladder)
-        ):
+        if not program.copied and self._misfit is None and self._fitness.fits_again(packet, generation):
             self._around.memory.forget(self.key)
-
-    def _why_not_copy(self, program: Program, packet: VideoPacket) -> str | None:
-        """Why the source can be passed on no longer, if so; asked at pictures where it can be cut."""
-        elapsed = packet.pts - program.copied[0].position
-        if not packet.key and elapsed + max(self._anchor_step, 1) > self.stream.timeline.latest_ms:
-            return f"no key frame for {(packet.pts - self._last_key_pts) / 1000:.1f} s; {_KEY_FRAME_ADVICE}"
-        limit = ladder.limit_kbps(self._around.settings.ladder)
-        kbps = self.meter.video_kbps
-        if kbps > (limit if self.meter.span_ms >= _BIT_RATE_SPAN_MS else 2 * limit) and self.meter.span_ms > 1000:
-            return f"{kbps:.0f} kbit/s is above the limit of {limit:.0f} kbit/s for passing the picture on as it is"
-        return None
 
     # --- programs ---
 
@@ -332,7 +206,7 @@ class Session:
                 "stream": self.label,
                 "cause": self._due,
                 "source": f"{source.width}x{source.height}",
-                "sound": self._soundtrack.sound.codec_name if self._sound_configured else None,
+                "sound": self.intake.soundtrack.sound.codec_name if self.intake.has_sound else None,
                 "renditions": [plan.name for plan in plans],
                 "top": "copied" if copying else "encoded",
                 "why_encoded": None if copying else misfit or remembered,
@@ -345,10 +219,10 @@ class Session:
         keys = KeyFrames() if copying else KeyFrames(every_seconds=settings.segment_seconds)
         self._start(plans, self._generation(packet.pts, every_key=not copying), keys)
 
-    def _change_over(self, reason: str) -> None:
+    def _change_over(self, reason: str) -> Program:
         """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
         settings = self._around.settings
-        start = self._newest_pts + 1
+        start = self._fitness.newest_pts + 1
         _LOG.warning(
             "source does not fit, top rendition is encoded from now on: %s",
             reason,
@@ -359,7 +233,7 @@ class Session:
         if self._program:
             self._program.retire(sound_until=start)
         keys = KeyFrames(start_ms=start, every_seconds=settings.segment_seconds)
-        self._start(plans, self._generation(start, every_key=True), keys)
+        return self._start(plans, self._generation(start, every_key=True), keys)
 
     def _plan(self, *, copy: bool) -> tuple[ladder.RenditionPlan, ...]:
         return ladder.lighter(ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out)
@@ -367,7 +241,7 @@ class Session:
     def _charge(self, program: Program) -> None:
         """Count what this broadcast costs. It is live: it is never cut for that."""
         admission = self._around.admission
-        if admission.charge(self, ladder.cost(program.plans, self.meter.frame_rate)):
+        if admission.charge(self, ladder.cost(program.plans, self.intake.meter.frame_rate)):
             _LOG.warning(
                 "task carries more than its capacity",
                 extra={"stream": self.label, "used": admission.used, "capacity": admission.capacity},
@@ -377,7 +251,7 @@ class Session:
         """FFmpeg does not keep up: from the next key frame on with a rendition less, or only from there on."""
         self._around.metrics.emit({"EncoderBehind": (1, "Count")}, properties={"stream": self.label})
         self._left_out = min(self._left_out + 1, len(self._around.settings.ladder) - 1)
-        self._left_out_at = self._last_dts
+        self._left_out_at = self.intake.last_dts
         self._broadcasts_then = self._around.admission.broadcasts
         self._lost("FFmpeg did not keep up")
 
@@ -390,8 +264,8 @@ class Session:
         )
 
     def _picture(self) -> Picture:
-        assert self._video_config
-        return picture(self._video_config)
+        assert self.intake.video_config
+        return picture(self.intake.video_config)
 
     def _generation(self, start: int, *, every_key: bool) -> Generation:
         self._generations += 1
@@ -402,33 +276,37 @@ class Session:
             number=self._generations,
             start_pts=start,
             wall_offset=self._wall_offset,
-            soundtrack=self._soundtrack,
+            soundtrack=self.intake.soundtrack,
             every_key=every_key,
         )
 
-    def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> None:
-        assert self._video_config
+    def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> Program:
+        config = self.intake.video_config
+        assert config
         self.stream.sound = generation.soundtrack.sound
         self._lost_at = None
-        before = self._program
-        self._program = Program(
-            self.stream,
-            generation,
-            plans,
-            self._video_config,
-            self._cache,
-            segment_seconds=self._around.settings.segment_seconds,
-            events=Events(
-                advanced=self._note_first_segment,
-                crashed=self._note_crash,
-                lost=self._lost,
-                behind=self._fell_behind,
-                failed=self._fail,
+        before, self._program = (
+            self._program,
+            Program(
+                self.stream,
+                generation,
+                plans,
+                config,
+                self._cache,
+                segment_seconds=self._around.settings.segment_seconds,
+                events=Events(
+                    advanced=self._note_first_segment,
+                    crashed=self._note_crash,
+                    lost=self._lost,
+                    behind=self._fell_behind,
+                    failed=self._fail,
+                ),
             ),
         )
         if not self._program.copied:
             self._charge(self._program)
         self._program.start(keys, after=before)
+        return self._program
 
     def _note_first_segment(self) -> None:
         """Once, when every rendition has a whole segment of this session."""
@@ -445,7 +323,7 @@ class Session:
 
     def _lost(self, reason: str) -> None:
         self._due = self._due or reason
-        self._lost_at = self._last_dts if self._lost_at is None else self._lost_at
+        self._lost_at = self.intake.last_dts if self._lost_at is None else self._lost_at
 
     def _fail(self, error: Exception) -> None:
         if not self._failure.done():

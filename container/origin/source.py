@@ -4,14 +4,12 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from origin.logs import fingerprint
 from origin.media import VideoConfig, VideoPacket
 
 _START_MS = 10_000  # room for pictures that are shown before time zero, and for sound that begins earlier
 _JUMP_MS = 3000
 _STEP_MS = 40
 _IDR = 5
-_REMEMBERED = 1000
 
 
 class Clock:
@@ -111,22 +109,3 @@ class Meter:
     @property
     def frame_rate(self) -> float:
         return (len(self._pictures) - 1) * 1000 / self.span_ms if self.span_ms else 0.0
-
-
-class Memory:
-    """Which keys sent something that has to be encoded, so that the next broadcast begins that way."""
-
-    def __init__(self) -> None:
-        self._reasons: dict[str, str] = {}
-
-    def remember(self, key: str, reason: str) -> None:
-        self.forget(key)
-        self._reasons[fingerprint(key)] = reason
-        while len(self._reasons) > _REMEMBERED:
-            del self._reasons[next(iter(self._reasons))]
-
-    def recall(self, key: str) -> str | None:
-        return self._reasons.get(fingerprint(key))
-
-    def forget(self, key: str) -> None:
-        self._reasons.pop(fingerprint(key), None)

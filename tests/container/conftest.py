@@ -17,6 +17,7 @@ QUICK = {
     "test_protection.py",
     "test_units.py",
     "test_units_delivery.py",
+    "test_units_fitness.py",
     "test_units_ingest.py",
     "test_units_media.py",
     "test_units_packager.py",

@@ -25,7 +25,7 @@ from origin.media import VideoConfig, VideoPacket
 from origin.metrics import Metrics
 from origin.registry import Grant, Holder, InProcessRegistry, Position
 from origin.settings import DEFAULT_LADDER, ConfigurationError, Settings, load
-from origin.source import Clock, GopCache, Memory, Meter, is_random_access
+from origin.source import Clock, GopCache, Meter, is_random_access
 from pydantic import SecretStr, ValidationError
 
 # --- settings ---
@@ -195,18 +195,6 @@ def test_meter_measures_the_last_seconds() -> None:
         meter.picture(packet(index * 1000 // 30, size=1000 if index < 450 else 2000))
     assert meter.frame_rate == pytest.approx(30, abs=0.1)
     assert meter.video_kbps == pytest.approx(2000 * 8 * 30 / 1000, rel=0.01)
-
-
-def test_memory_knows_keys_by_fingerprint_and_is_bounded() -> None:
-    memory = Memory()
-    memory.remember("key", "why")
-    assert memory.recall("key") == "why"
-    assert "key" not in repr(list(memory._reasons)).replace("key-", "")
-    for number in range(1000):
-        memory.remember(f"other{number}", "why")
-    assert memory.recall("key") is None
-    memory.forget("other5")
-    assert memory.recall("other5") is None
 
 
 # --- ladder and encoder ---

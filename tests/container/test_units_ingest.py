@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from origin import rtmp
 from origin.admission import Admission
+from origin.fitness import Memory
 from origin.ingest import Ingest, Publisher
 from origin.metrics import Metrics
 from origin.registry import Holder, InProcessRegistry
 from origin.session import Surroundings
 from origin.settings import Settings
-from origin.source import Memory
 
 
 class Welcome:

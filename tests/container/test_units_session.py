@@ -5,11 +5,11 @@ from typing import Any
 
 from origin import rtmp, silence
 from origin.admission import Admission
+from origin.fitness import Memory
 from origin.metrics import Metrics
 from origin.registry import Position
 from origin.session import Session, Surroundings
 from origin.settings import Rung, Settings
-from origin.source import Memory
 from origin.stream import Stream
 
 from tests.container import mp4

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from origin import renewal, rtmp
 from origin.admission import Admission
+from origin.fitness import Memory
 from origin.ingest import Ingest, Publisher, RefusedError
 from origin.metrics import Metrics
 from origin.registry import (
@@ -23,7 +24,6 @@ from origin.registry import (
 )
 from origin.session import Surroundings
 from origin.settings import Settings
-from origin.source import Memory
 from origin.stream import Stream
 from origin.timeline import Generation
 
@@ -206,11 +206,11 @@ async def test_room_is_made_by_a_ghost_only(door: Door) -> None:
 
     asked = asyncio.create_task(door.ingest.make_room("id"))
     await asyncio.sleep(0)
-    session.meter.last_arrival = time.monotonic() + 0.001
+    session.intake.meter.last_arrival = time.monotonic() + 0.001
     assert await asked is Answer.WELL
     assert door.ingest.sessions == [session]
 
-    session.meter.last_arrival = time.monotonic() - 5
+    session.intake.meter.last_arrival = time.monotonic() - 5
     assert await door.ingest.make_room("id") is Answer.YIELDED
     assert door.dropped[0] == ("key", "17")
     assert door.registry.released == ["id"]
@@ -230,7 +230,7 @@ async def test_what_is_left_here_is_continued_unless_another_task_had_the_stream
     await door.ingest.publish(PUBLISHER)
     left = door.ingest.streams["id"]
     (session,) = door.ingest.sessions
-    session.meter.last_arrival = time.monotonic() - 5
+    session.intake.meter.last_arrival = time.monotonic() - 5
     door.registry.grant = Grant(Position(5000, 7), continued=True, by_another=by_another)
     await door.ingest.publish(PUBLISHER)
     assert (door.ingest.streams["id"] is left) is same

@@ -126,9 +126,10 @@ outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of 
 # ---- everything ----
 
 .PHONY: test
+# Two at a time: much of it is broadcasts, which take their time. In order of names, the longest file comes early.
 test: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## every test
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
-	@$(PY) -m pytest tests
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 .PHONY: bench
 bench: .venv/.all-ready ## how long synthesis takes, against the ordinary import

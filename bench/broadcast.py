@@ -24,7 +24,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 from origin.settings import DEFAULT_LADDER  # noqa: E402 # a bench is run from anywhere: the paths come first
 
 from tests.container.browser import Player, Viewer  # noqa: E402 - after sys.path is set
-from tests.container.support import Backend, Origin, Publisher, eventually, free_ports  # noqa: E402 - after sys.path is set
+from tests.container.support import Backend, Origin, Publisher, eventually  # noqa: E402 - after sys.path is set
+from tests.ports import free_ports  # noqa: E402 - after sys.path is set
 
 HD = ["--size", "1280x720", "--kbps", "2500", "--preset", "veryfast", "--threads", "0"]
 ZERO_LATENCY, OBS = ["--clock", *HD], ["--clock", "--obs", *HD]

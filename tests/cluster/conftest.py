@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
-_ROWS: list[tuple[str, str]] = []
+_FIGURES = "figures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,10 +24,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _ROWS:
+    rows = [
+        (report.location[2].removeprefix("test_").replace("_", " "), value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == _FIGURES
+    ]
+    if rows:
         terminalreporter.section("scenarios")
-        width = max(len(name) for name, _ in _ROWS)
-        for name, figures in _ROWS:
+        width = max(len(name) for name, _ in rows)
+        for name, figures in rows:
             terminalreporter.write_line(f"{name:<{width}}  {figures}")
 
 
@@ -38,7 +46,6 @@ def whole_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
 
 
 @pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Callable[[object], None]:
+def figures(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
     """Call it with what belongs into the table."""
-    name = request.node.name.removeprefix("test_").replace("_", " ")
-    return lambda measured: _ROWS.append((name, str(measured)))
+    return lambda measured: record_property(_FIGURES, str(measured))

@@ -9,7 +9,8 @@ from typing import Any, Protocol, Self
 from playwright.sync_api import Page, sync_playwright
 
 from tests.container.publisher import BITS, COLUMNS, LEFT
-from tests.container.support import CONTAINER, eventually, free_ports
+from tests.container.support import CONTAINER, eventually
+from tests.ports import free_ports
 
 FLAGS = [
     "--no-sandbox",

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.container import checker, image, mp4, publisher
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "container"
@@ -41,15 +42,6 @@ def eventually(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s; last seen: {answer!r}")
         time.sleep(0.05)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 class Fetched:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.container import image as images
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +29,6 @@ TEST_KEY = "test-stream-key"
 @pytest.fixture(scope="session")
 def image() -> images.Image:
     return images.build()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now; held together, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import m3u8
 import pytest
 
 from tests.container.player.conftest import page_folder
-from tests.container.support import CONTAINER, eventually, free_ports, probe
+from tests.container.support import CONTAINER, eventually, probe
+from tests.ports import free_ports
 
 __all__ = ["page_folder"]  # a fixture: the built page
 

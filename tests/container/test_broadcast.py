@@ -1,4 +1,4 @@
-"""One broadcast of a minute, as OBS sends it, seen by a viewer of each rendition."""
+"""One broadcast of two minutes, as OBS sends it, seen by a viewer of each rendition."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +10,7 @@ import pytest
 from tests.container import mp4
 from tests.container.support import NAMES, Backend, Fetched, Follower, Origin, Publisher, eventually, probe
 
-SECONDS = 66
+SECONDS = 126
 
 
 class Broadcast(NamedTuple):

@@ -131,6 +131,12 @@ test: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## e
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
+.PHONY: image-arm64
+image-arm64: .venv/.all-ready ## build the image for ARM64, what tasks run on by default, and test it under emulation (half an hour)
+	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES) arch-test qemu-user-static
+	@scripts/emulate.sh aarch64
+	@IMAGE_ARCHITECTURE=arm64 $(PY) -m pytest --timeout 7200 tests/container/test_image.py
+
 .PHONY: bench
 bench: .venv/.all-ready ## how long synthesis takes, against the ordinary import
 	@$(PY) bench/synth.py

@@ -2,6 +2,8 @@
 
 `python tests/container/image.py` builds it and prints where it is. A build is kept under `.cache/image` by a hash of
 what goes into it; layers are kept too, so that a change of the origin's code builds in seconds.
+
+With IMAGE_ARCHITECTURE=arm64 it is built and run for that architecture, under emulation (scripts/emulate.sh).
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTEXT = REPOSITORY / "container"
 CACHE = REPOSITORY / ".cache" / "image"
+ARCHITECTURE = os.environ.get("IMAGE_ARCHITECTURE") or {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 UID = 10001
 TMP = "/tmp"  # noqa: S108 - in the container, where nobody else is
+_BUILD_SECONDS = 7200  # two minutes, and an hour under emulation
 KEPT_BUILDS = 3  # of each target; an older one may still be running in another test session
 NOFILE = 8192  # as in the task definition
 UNSEEN_BY_BUILD = {"__pycache__", "node_modules", "dist"}  # container/.dockerignore
@@ -278,7 +282,7 @@ def build(target: str = "rtmp") -> Image:
         if shutil.which(tool) is None:
             raise ImageError(f"{tool} is missing: scripts/apt-install.sh buildah mmdebstrap bubblewrap")
     CACHE.mkdir(parents=True, exist_ok=True)
-    folder = CACHE / f"{target}-{_fingerprint()}"
+    folder = CACHE / f"{target}-{ARCHITECTURE}-{_fingerprint()}"
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # test workers share one build
         if not (folder / "config.json").exists():
@@ -300,10 +304,11 @@ def _fingerprint() -> str:
 def _build_into(folder: Path, target: str) -> None:
     store = _Store(CACHE / "store")
     base = store.base()
-    tag = f"localhost/live-commerce-{target}"
+    tag = f"localhost/live-commerce-{target}-{ARCHITECTURE}"
     store.buildah(
         # Only the docker format has a HEALTHCHECK.
         *("build", "--layers", "--isolation=chroot", "--format=docker", f"--target={target}", f"--tag={tag}"),
+        f"--platform=linux/{ARCHITECTURE}",
         *(f"--build-arg=BASE={base}", "--build-arg=VERSION=0.0.0-test", "--build-arg=REVISION=test", str(CONTEXT)),
     )
     container = store.buildah("from", tag)
@@ -322,7 +327,7 @@ def _build_into(folder: Path, target: str) -> None:
 
 
 def _forget_old_builds(target: str) -> None:
-    builds = sorted(CACHE.glob(f"{target}-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    builds = sorted(CACHE.glob(f"{target}-{ARCHITECTURE}-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
     for folder in builds[KEPT_BUILDS:]:
         shutil.rmtree(folder)
 
@@ -338,7 +343,7 @@ class _Store:
 
     def buildah(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["buildah", *self._options, *arguments], capture_output=True, text=True, check=False, timeout=1800
+            ["buildah", *self._options, *arguments], capture_output=True, text=True, check=False, timeout=_BUILD_SECONDS
         )
         if done.returncode != 0:
             raise ImageError(f"buildah {arguments[0]} failed: {done.stdout[-2000:]}\n{done.stderr[-6000:]}")
@@ -354,6 +359,7 @@ class _Store:
         settings = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout
         carried = ("Acquire::Check-Valid-Until ", "Acquire::http::Proxy ", "Acquire::https::Proxy ")
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--include=usr-is-merged"]
+        command += [f"--architectures={ARCHITECTURE}"]
         command += ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"]
         command += [f"--aptopt={line}" for line in settings.splitlines() if line.startswith(carried)]
         command += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in NOT_IN_SLIM]
@@ -365,16 +371,17 @@ class _Store:
         recipe = "\0".join([*command, *(file.read_text() for file in inputs)])
         tag = f"localhost/debian-bookworm-slim:{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
         if not self.buildah("images", "--quiet", "--filter", f"reference={tag}"):
-            container = self.buildah("from", "scratch")
+            container = self.buildah("from", f"--arch={ARCHITECTURE}", "scratch")
             try:
                 archive = CACHE / "base.tar"
                 subprocess.run(
                     [*command, "bookworm", str(archive), str(DEBIAN_SOURCES)],
                     check=True,
                     stdout=subprocess.DEVNULL,
-                    timeout=600,
+                    timeout=1800,
                 )
                 self.buildah("add", container, str(archive), "/")
+                self.buildah("config", f"--arch={ARCHITECTURE}", container)
                 archive.unlink()
                 self.buildah("commit", container, tag)
             finally:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.container import image as images
+from tests.container.support import LADDER
 from tests.ports import free_ports
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def test_its_ffmpeg_does_what_the_origin_asks(image: images.Image) -> None:
     make = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-t", "4"]
     make += ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", "-f", "flv"]
     source = subprocess.run([*make, "pipe:1"], capture_output=True, check=True, timeout=60).stdout
-    done = image.call(["python3", "-c", ENCODE], stdin=source)
+    done = image.call(["python3", "-c", ENCODE], stdin=source, seconds=300)
     assert done.returncode == 0, done.stderr.decode()
     result = json.loads(done.stdout)
     assert (result["code"], result["said"]) == (0, "")
@@ -240,9 +241,11 @@ def test_a_broadcast_goes_in_and_the_ladder_comes_out(
     image: images.Image, environment: dict[str, str], tmp_path: Path
 ) -> None:
     """Everything together, once; the end-to-end tests say more."""
-    publish = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30"]
+    environment["LADDER"] = json.dumps(LADDER)
+    publish = ["ffmpeg", "-nostdin", "-v", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=512x288:rate=30"]
     publish += ["-f", "lavfi", "-i", "sine", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"]
-    publish += ["-g", "60", "-pix_fmt", "yuv420p", "-b:v", "2M", "-maxrate", "2M", "-bufsize", "2M", "-c:a", "aac"]
+    publish += ["-g", "60", "-pix_fmt", "yuv420p", "-b:v", "500k", "-maxrate", "500k", "-bufsize", "500k"]
+    publish += ["-c:a", "aac"]
     publish += ["-t", "60", "-f", "flv", f"rtmp://127.0.0.1:{environment['RTMP_PORT']}/live/{TEST_KEY}"]
     url = f"http://127.0.0.1:{environment['HTTP_PORT']}/hls/{TEST_KEY}"
     with image.run(environment, tmp_path / "log") as container:
@@ -250,7 +253,7 @@ def test_a_broadcast_goes_in_and_the_ladder_comes_out(
         with subprocess.Popen(publish) as publisher:
             try:
                 master = images.wait_for(lambda: fetch(f"{url}/master.m3u8"), "a master playlist", 15)
-                assert re.findall(r"RESOLUTION=\d+x(\d+)", master) == ["720", "480", "360"]
+                assert re.findall(r"RESOLUTION=\d+x(\d+)", master) == ["288", "216", "144"]
                 for name in re.findall(r"^[^#\s]\S*$", master, re.MULTILINE):
                     assert "#EXT-X-PART:" in (fetch(f"{url}/{name}") or "")
             finally:

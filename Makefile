@@ -142,9 +142,9 @@ bench: .venv/.all-ready ## how long synthesis takes, against the ordinary import
 	@$(PY) bench/synth.py
 
 .PHONY: bench-broadcast
-bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, CPU, viewers, memory of broadcasts (ROWS="cost memory" picks some)
+bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, cost, capacity, recovery of broadcasts (ROWS="cost memory" picks some)
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
-	@$(PY) bench/broadcast.py $(ROWS)
+	@PYTHONPATH=container $(PY) -m bench.broadcast $(ROWS)
 
 .PHONY: bench-routing
 bench-routing: .venv/.all-ready ## what it costs when another task has the stream

@@ -1,4 +1,4 @@
-"""Fixtures of the whole suite. Synthesis happens once in a session."""
+"""Fixtures of the whole suite. Synthesis happens once in a session; figures that tests measure end in a table."""
 
 from __future__ import annotations
 
@@ -10,15 +10,41 @@ import pytest
 from tests.shipped import everything_config, shipped_configs, synthesize_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.template import Template
+
+_FIGURES = "figures"  # the property of a test in which it records what it measured
 
 
 def pytest_configure() -> None:
     """What runs in a shell's background ignores Ctrl-C, and so would all that tests start and interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A table of what tests measured. Here because pytest-xdist's own process loads no other conftest."""
+    rows = [
+        (report.location[2].removeprefix("test_").replace("_", " "), value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == _FIGURES
+    ]
+    if rows:
+        terminalreporter.section("figures")
+        width = max(len(name) for name, _ in rows)
+        for name, figures in rows:
+            terminalreporter.write_line(f"{name:<{width}}  {figures}")
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
+    """Call it with what the test measured, for the table at the end."""
+    return lambda measured: record_property(_FIGURES, str(measured))
 
 
 @pytest.fixture(scope="session")

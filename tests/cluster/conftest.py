@@ -1,4 +1,4 @@
-"""One bed for a module, and a table of what its scenarios measured."""
+"""One bed for a module."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from tests.cluster.bed import Bed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-_FIGURES = "figures"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,29 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = [
-        (report.location[2].removeprefix("test_").replace("_", " "), value)
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if getattr(report, "when", None) == "call"
-        for name, value in report.user_properties
-        if name == _FIGURES
-    ]
-    if rows:
-        terminalreporter.section("scenarios")
-        width = max(len(name) for name, _ in rows)
-        for name, figures in rows:
-            terminalreporter.write_line(f"{name:<{width}}  {figures}")
-
-
 @pytest.fixture(scope="module")
 def whole_bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     with Bed(tmp_path_factory.mktemp("bed")) as bed:
         yield bed
-
-
-@pytest.fixture
-def figures(record_property: Callable[[str, object], None]) -> Callable[[object], None]:
-    """Call it with what belongs into the table."""
-    return lambda measured: record_property(_FIGURES, str(measured))

@@ -10,7 +10,8 @@ from origin.media import AudioConfig, AudioPacket, Media, Metadata, Unsupported,
 from origin.source import Clock, Meter, is_random_access
 from origin.timeline import Soundtrack
 
-_FIRST_MEDIA_SECONDS = 10
+_FIRST_KEY_FRAME_SECONDS = 10
+_LATE_MS = 100  # a picture may come with a time that is this much before the one that came before it
 _WAIT_FOR_SOUND_MS = 500
 
 
@@ -71,13 +72,16 @@ class Intake:
 
     async def _media(self) -> AsyncIterator[Media]:
         messages = self._player.play()
+        limit = asyncio.get_running_loop().time() + _FIRST_KEY_FRAME_SECONDS
         while True:
             try:
-                # Only the first packet has a limit: after that, nginx drops publishers that fall silent.
-                async with asyncio.timeout(None if self.last_dts >= 0 else _FIRST_MEDIA_SECONDS):
+                # Only the beginning has a limit: after that, nginx drops publishers that fall silent.
+                async with asyncio.timeout_at(None if self._begun else limit):
                     message = await anext(messages, None)
             except TimeoutError:
-                raise UnsupportedSourceError("no H.264 picture within 10 s of publishing") from None
+                raise UnsupportedSourceError(
+                    f"no H.264 key frame within {_FIRST_KEY_FRAME_SECONDS} s of publishing"
+                ) from None
             if message is None:
                 return
             self.meter.last_arrival = time.monotonic()
@@ -116,11 +120,13 @@ class Intake:
 
     def _ready(self, packet: VideoPacket) -> list[VideoPacket]:
         """The pictures that can go on now: this one and those that waited, or none."""
-        if self.video_config is None or packet.dts <= self.last_dts:
+        if self.video_config is None or packet.dts < self.last_dts - _LATE_MS:
             return []
+        # Leaving one out would spoil all pictures that build on it.
+        dts = max(packet.dts, self.last_dts + 1)
         key = is_random_access(packet, self.video_config)
-        packet = VideoPacket(packet.dts, packet.cts, key, packet.data)
-        self.last_dts = packet.dts
+        packet = VideoPacket(dts, packet.pts - dts, key, packet.data)
+        self.last_dts = dts
         if not self._begun and self._waits(packet):
             return []
         self._begun = True

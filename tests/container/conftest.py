@@ -19,6 +19,7 @@ QUICK = {
     "test_units_delivery.py",
     "test_units_fitness.py",
     "test_units_ingest.py",
+    "test_units_intake.py",
     "test_units_media.py",
     "test_units_packager.py",
     "test_units_session.py",

@@ -319,6 +319,20 @@ def test_he_aac_plays(origin: Origin, backend: Backend, tmp_path: Path) -> None:
         publishing.wait()
 
 
+def test_fails_when_no_picture_comes(origin: Origin, backend: Backend) -> None:
+    """Sound alone is no broadcast: refused after ten seconds, so that it takes no place for good."""
+    key, playback_id = backend.new_key()
+    url = f"rtmp://127.0.0.1:{origin.rtmp_port}/live/{key}"
+    command = ["ffmpeg", "-nostdin", "-v", "quiet", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv", url]
+    with subprocess.Popen(command) as publishing:
+        try:
+            eventually(lambda: publishing.poll() is not None, "the publisher to be hung up on", 60)
+        finally:
+            publishing.kill()
+    line = next(each for each in origin.messages("source refused") if each["stream"] == playback_id)
+    assert "no H.264 key frame" in line["message"]
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [

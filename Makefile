@@ -16,7 +16,7 @@ DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium git 
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # ---- set-up: stamps are older than the lock files when these change ----
 

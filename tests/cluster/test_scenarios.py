@@ -50,6 +50,8 @@ def on_air(bed: Bed, count: int) -> Iterator[list[Broadcast]]:
     with contextlib.ExitStack() as stack:
         broadcasts = [stack.enter_context(bed.broadcast()) for _ in range(count)]
         bed.wait_until_playable(broadcasts)
+        for broadcast in broadcasts:
+            broadcast.cuts = 0  # who was refused at one door before being let in at another was not cut off
         yield broadcasts
 
 

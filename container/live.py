@@ -207,7 +207,8 @@ def status_line(status: dict[str, Any]) -> str:
 
 def demo_command(url: str) -> list[str]:
     """A test broadcast: a moving picture with the clock burnt in, and a tone."""
-    clock = r"drawtext=text='%{localtime\:%T}':fontsize=96:fontcolor=white:box=1:boxborderw=16:x=(w-tw)/2:y=h-th-48"
+    clock = r"drawtext=text='%{localtime\:%T}':fontsize=96:fontcolor=white:x=(w-tw)/2:y=h-th-48"
+    clock += ":box=1:boxcolor=black:boxborderw=16"
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-v", "warning", "-re"]
     command += ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=30"]
     command += ["-f", "lavfi", "-i", "sine=frequency=440:beep_factor=2:sample_rate=48000", "-vf", clock]

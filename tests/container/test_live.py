@@ -12,6 +12,7 @@ from pathlib import Path
 
 import m3u8
 import pytest
+from live import demo_command
 
 from tests.container.player.conftest import page_folder
 from tests.container.support import CONTAINER, eventually, probe
@@ -67,6 +68,30 @@ def test_live_with_a_demo_shows_a_picture_and_cleans_up(tmp_path: Path) -> None:
     for name, port in ports.items():
         with socket.socket() as taken:
             assert taken.connect_ex(("127.0.0.1", port)) != 0, name
+
+
+def test_the_clock_in_the_demo_can_be_read(tmp_path: Path) -> None:
+    """White figures on a dark box, low in the middle of the picture."""
+    command = demo_command(str(tmp_path / "demo.flv"))
+    subprocess.run([*command[:-1], "-t", "0.2", command[-1]], check=True, timeout=60)
+    box = "crop=300:90:(iw-ow)/2:ih-150,format=gray"
+    read = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(tmp_path / "demo.flv"),
+        "-frames:v",
+        "1",
+        "-vf",
+        box,
+        "-f",
+        "rawvideo",
+        "-",
+    ]
+    pixels = subprocess.run(read, capture_output=True, check=True, timeout=60).stdout
+    assert sum(pixel < 60 for pixel in pixels) > len(pixels) / 4
+    assert sum(pixel > 200 for pixel in pixels) > len(pixels) / 20
 
 
 def test_fails_when_a_port_is_no_port() -> None:

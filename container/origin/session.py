@@ -175,13 +175,13 @@ class Session:
         if program.copied and (reason := self._fitness.why_not_copy(packet, segment_began=program.copied[0].position)):
             program = self._change_over(reason)
         self._fitness.see(packet, program.generation)
-        self._judge(packet, program)
+        self._take_stock(packet, program)
         program.feed(packet)
         self._cache.add(packet)
         self._cache.trim(program.resume_point if program.encoded else packet.pts)
         self._note_first_segment()
 
-    def _judge(self, packet: VideoPacket, program: Program) -> None:
+    def _take_stock(self, packet: VideoPacket, program: Program) -> None:
         """What the broadcast costs, once that is known; and whether the key may begin with copying next time."""
         generation = program.generation
         if self._charged_for is not generation and packet.dts - generation.start_pts > _KNOWN_AFTER_MS:
@@ -285,22 +285,20 @@ class Session:
         assert config
         self.stream.sound = generation.soundtrack.sound
         self._lost_at = None
-        before, self._program = (
-            self._program,
-            Program(
-                self.stream,
-                generation,
-                plans,
-                config,
-                self._cache,
-                segment_seconds=self._around.settings.segment_seconds,
-                events=Events(
-                    advanced=self._note_first_segment,
-                    crashed=self._note_crash,
-                    lost=self._lost,
-                    behind=self._fell_behind,
-                    failed=self._fail,
-                ),
+        before = self._program
+        self._program = Program(
+            self.stream,
+            generation,
+            plans,
+            config,
+            self._cache,
+            segment_seconds=self._around.settings.segment_seconds,
+            events=Events(
+                advanced=self._note_first_segment,
+                crashed=self._note_crash,
+                lost=self._lost,
+                behind=self._fell_behind,
+                failed=self._fail,
             ),
         )
         if not self._program.copied:

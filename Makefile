@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 ENV ?= dev
 PY := .venv/bin/python
 # The folders with Python of ours.
-SOURCES := main.py bench config constructs_lib container/origin $(wildcard container/*.py container/player/*.py) ops policy scripts stacks tests
+SOURCES := main.py bench cdk_terrain config constructs_lib container/origin $(wildcard container/*.py container/player/*.py) ops policy scripts stacks tests
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Debian's packages: what the quick tests need, what runs natively, what all tests need on top.
 DEBIAN_CHECK_PACKAGES := ffmpeg git
@@ -28,6 +28,10 @@ help: ## list the targets
 	@scripts/setup.sh all
 	@touch $@ .venv/.synth-ready
 
+cdk_terrain/.venv/.ready: cdk_terrain/Pipfile.lock scripts/setup.sh | .venv/.synth-ready
+	@scripts/setup.sh cdktn
+	@touch $@
+
 node_modules/.ready: package-lock.json scripts/npm.sh | .venv/.all-ready
 	@scripts/apt-install.sh g++ make
 	@echo "setup: installing the cdktf command line ..."
@@ -42,6 +46,10 @@ setup: .venv/.all-ready node_modules/.ready ## set up everything (the other targ
 .PHONY: synth
 synth: .venv/.synth-ready ## write the Terraform of every environment to cdktf.out/
 	@$(PY) main.py
+
+.PHONY: synth-cdktn
+synth-cdktn: .venv/.synth-ready cdk_terrain/.venv/.ready ## the same with cdktn, the successor of cdktf, and whether it comes out the same
+	@$(PY) -m cdk_terrain
 
 # ---- the container, on this machine ----
 
@@ -127,7 +135,7 @@ outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of 
 
 .PHONY: test
 # Two at a time: much of it is broadcasts, which take their time. In order of names, the longest file comes early.
-test: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## every test
+test: .venv/.all-ready cdk_terrain/.venv/.ready node_modules/.ready container/player/dist/index.html ## every test
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
@@ -157,11 +165,12 @@ golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant
 .PHONY: lock
 lock: .venv/.all-ready ## resolve Pipfile and package.json anew, and take registry addresses out of the lock files
 	@PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock --categories "packages dev-packages origin"
+	@PIPENV_PIPFILE=cdk_terrain/Pipfile PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock
 	@scripts/npm.sh install --package-lock-only --no-audit --no-fund
 	@scripts/npm.sh --prefix container/player install --package-lock-only --no-audit --no-fund
-	@$(PY) scripts/tidy_locks.py Pipfile.lock package-lock.json container/player/package-lock.json
+	@$(PY) scripts/tidy_locks.py Pipfile.lock cdk_terrain/Pipfile.lock package-lock.json container/player/package-lock.json
 	@$(PY) scripts/export_requirements.py
 
 .PHONY: clean
 clean: ## remove what was built; keeps .env and .bootstrap
-	rm -rf cdktf.out container/player/dist container/player/node_modules node_modules .venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf cdktf.out container/player/dist container/player/node_modules node_modules .venv cdk_terrain/.venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,12 +7,15 @@ submodules that we use (about 3 s).
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 ROOT_PACKAGE = "cdktf_cdktf_provider_aws"
+_SUCCESSOR_ROOT_PACKAGE = "cdktn_provider_aws"
 
 
 def prepare_bindings() -> None:
@@ -22,8 +25,22 @@ def prepare_bindings() -> None:
         return
     spec = importlib.util.find_spec(ROOT_PACKAGE)
     if spec is None:
-        raise ModuleNotFoundError(f"{ROOT_PACKAGE} is not installed: run make synth, which sets it up")
+        spec = _successor()
     sys.modules[ROOT_PACKAGE] = importlib.util.module_from_spec(spec)  # never executed: see above
+
+
+def _successor() -> ModuleSpec:
+    """The bindings of CDK Terrain, under the names of CDKTF, where only these are installed (docs/cdk-terrain.md).
+
+    The stand-in then searches their folder, so that constructs import them by the old name.
+    """
+    found = importlib.util.find_spec(_SUCCESSOR_ROOT_PACKAGE)
+    if found is None:
+        raise ModuleNotFoundError(f"{ROOT_PACKAGE} is not installed: run make synth, which sets it up")
+    sys.modules["cdktf"] = importlib.import_module("cdktn")
+    spec = ModuleSpec(ROOT_PACKAGE, None, is_package=True)
+    spec.submodule_search_locations = found.submodule_search_locations
+    return spec
 
 
 def _node() -> Path:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Bring the locked Python environment (.venv) up to date: scripts/setup.sh synth|all
-# "synth" is the little that synthesis needs; "all" adds what the checks, the tests and the origin need.
+# Bring a locked Python environment up to date: scripts/setup.sh synth|all|cdktn
+# In .venv, "synth" is the little that synthesis needs; "all" adds what the checks, the tests and the origin need.
+# "cdktn" is the one in cdk_terrain/.venv, where the successor of cdktf takes its place.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +9,8 @@ PIPENV_VERSION=2026.10.3
 case "${1:-}" in
   synth) categories="packages" ;;
   all) categories="packages dev-packages origin" ;;
-  *) echo "usage: scripts/setup.sh synth|all" >&2; exit 2 ;;
+  cdktn) categories="packages" PIPENV_PIPFILE=$PWD/cdk_terrain/Pipfile && export PIPENV_PIPFILE ;;
+  *) echo "usage: scripts/setup.sh synth|all|cdktn" >&2; exit 2 ;;
 esac
 
 python=$(command -v python3.11 || command -v python3 || true)

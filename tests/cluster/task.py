@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tests.cluster.network import LINK_LOCAL, Host
 from tests.container.ecs_agent import API, METADATA, EcsAgent
-from tests.container.image import Container, Image, wait_for
+from tests.container.image import PATIENCE_SECONDS, Container, Image, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Task:
         self.container: Container = self._stack.enter_context(
             self._image.run(self._environment, self._log, network_namespace=self.host.namespace)
         )
-        wait_for(self._healthy, f"healthy {self.name} ({self._log})", 60)
+        wait_for(self._healthy, f"healthy {self.name} ({self._log})")
         return self
 
     def _healthy(self) -> bool:
@@ -122,9 +122,9 @@ class Task:
         """SIGTERM, as ECS sends it."""
         os.kill(self.container.pid, signal.SIGTERM)
 
-    def wait(self, seconds: float) -> int:
+    def wait(self) -> int:
         """Its exit code."""
-        return self.container.wait(seconds)
+        return self.container.wait(PATIENCE_SECONDS)
 
     def close(self) -> None:
         """Nothing is left of it."""

@@ -43,7 +43,7 @@ def backend() -> Iterator[Backend]:
 
 @pytest.fixture(scope="session")
 def origin(backend: Backend) -> Iterator[Origin]:
-    origin = Origin(backend.url, END_AFTER_SECONDS=3)
+    origin = Origin(backend.url)
     yield origin
     origin.stop()
 
@@ -63,6 +63,6 @@ def slow_origin(backend: Backend, tmp_path: Path) -> Iterator[Origin]:
         '#!/bin/sh\ncase "$*" in *libx264*libx264*) set -- -readrate 0.33 "$@";; esac\n' + f'exec {real} "$@"\n'
     )
     script.chmod(0o755)
-    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}", ENCODER_PATIENCE_SECONDS=5)
     yield origin
     origin.stop()

@@ -125,7 +125,7 @@ class Project:
             environment, log, command=command, network_namespace=self.namespace, hosts=self.hosts
         ) as container:
             check = service["healthcheck"].get("test", ["CMD", "true"])[1:]
-            images.wait_for(lambda: container.exec(check).returncode == 0, f"healthy {name}: {log.read_text()}", 20)
+            images.wait_for(lambda: container.exec(check).returncode == 0, f"healthy {name}: {log.read_text()}")
             yield container
 
 

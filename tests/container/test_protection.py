@@ -291,7 +291,7 @@ async def test_a_real_broadcast_holds_its_task(backend: Backend) -> None:
                     eventually(lambda: origin.fetch(f"/hls/{playback_id}/master.m3u8").status == 200, "playlist")
                 eventually(lambda: origin.stream(playback_id) is None, "the end of the session")
                 assert agent.protected  # the streamer may come back
-                eventually(lambda: not agent.protected, "release", 60)
+                eventually(lambda: not agent.protected, "release")
                 playlist = origin.fetch(f"/hls/{playback_id}/720p/index.m3u8").text
                 assert "#EXT-X-ENDLIST" in playlist
 

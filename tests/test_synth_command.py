@@ -126,7 +126,7 @@ def test_an_interrupt_ends_it_at_once_and_without_a_traceback(project: Path) -> 
             seen += line
         time.sleep(0.2)  # somewhere inside the import: any moment must do
         os.killpg(run.pid, signal.SIGINT)
-        _, rest = run.communicate(timeout=60)
+        _, rest = run.communicate(timeout=120)
 
     assert run.returncode == 130
     assert rest.endswith("synth: interrupted\n")

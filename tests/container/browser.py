@@ -97,7 +97,7 @@ class Viewer:
         self._player = player
         self._playwright = sync_playwright().start()
         self._context = self._playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=str(chromium), args=FLAGS, viewport={"width": 900, "height": 700}
+            str(profile), executable_path=str(chromium), args=FLAGS, viewport={"width": 480, "height": 400}
         )
         self.page: Page = self._context.pages[0]
         self.page.add_init_script(READER + init_script)

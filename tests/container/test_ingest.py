@@ -92,12 +92,14 @@ def hook(origin: Origin, **fields: str) -> Any:
         return web._connection.getresponse()
 
 
+@pytest.mark.slow
 def test_fails_when_the_backend_is_down() -> None:
     with own_origin("http://127.0.0.1:9") as origin, Publisher(origin, "test-stream-key"):
         eventually(lambda: refusals(origin, "backend_unavailable"), "refusal")
         assert not origin.messages("publisher let in")
 
 
+@pytest.mark.slow
 def test_fails_when_the_backend_is_silent() -> None:
     """Time-out 3 s, and then no."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

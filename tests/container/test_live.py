@@ -21,6 +21,8 @@ from tests.ports import free_ports
 
 __all__ = ["page_folder"]  # a fixture: the built page
 
+pytestmark = pytest.mark.slow
+
 
 def status(url: str) -> int:
     try:

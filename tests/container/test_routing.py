@@ -121,6 +121,7 @@ PATHS = WELL_FORMED | st.lists(PIECES, min_size=1, max_size=5).map("/".join) | s
 QUERIES = st.sampled_from(["", "?_HLS_msn=100", "?_HLS_skip=v2&x=/../y", "?_HLS_msn=1&_HLS_part=", "?a?b"])
 
 
+@pytest.mark.slow
 def test_what_comes_over_the_hop_is_the_owners_own_or_404() -> None:
     """No path is read as another one on its way, and what is well-formed gets there."""
     passed_on: set[str] = set()
@@ -258,6 +259,7 @@ async def test_hinted_part_is_held_over_the_hop(pair: Pair) -> None:
     assert all(answer == direct for answer in answers)
 
 
+@pytest.mark.slow
 async def test_owner_that_is_well_may_hold_for_as_long_as_it_does(pair: Pair) -> None:
     """The owner's own word that nothing came, not a time-out of ours."""
     owner, other, show = pair
@@ -415,6 +417,7 @@ async def peer(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], ob
             writer.transport.abort()
 
 
+@pytest.mark.slow
 async def test_silent_owner_is_left_when_its_lease_has_run_out(pair: Pair) -> None:
     """SIGSTOP, or a host that vanished: connections stay as they are, and nothing comes."""
     _, other, _ = pair
@@ -450,6 +453,7 @@ async def test_slow_registry_does_not_delay_an_answer(pair: Pair, monkeypatch: p
     assert (await viewers[0]).status == 200
 
 
+@pytest.mark.slow
 async def test_owner_that_does_not_even_connect(pair: Pair) -> None:
     """A host that vanished drops packets: here, a full queue of connections does."""
     _, other, _ = pair
@@ -523,6 +527,7 @@ async def test_requests_to_a_peer_are_limited(pair: Pair, monkeypatch: pytest.Mo
     assert not other.peers._asked
 
 
+@pytest.mark.slow
 async def test_hundreds_of_different_requests_are_held_at_once(pair: Pair) -> None:
     owner, other, _ = pair
     shows = [Broadcast(f"show{number}").feed(3.4) for number in range(10)]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.cluster.loops import Loop
 
 HTTP_PORT, STATUS_PORT, ECS_PORT = 8080, 8090, 80
+_ASK_SECONDS = 5  # a task that sleeps says nothing
 
 
 class Task:
@@ -56,11 +57,11 @@ class Task:
             return self.get(HTTP_PORT, "/health")[0] == 200
         return False
 
-    def get(self, port: int, path: str) -> tuple[int, bytes]:
-        """What a port on this host's loopback answers."""
+    def get(self, port: int, path: str, seconds: float = PATIENCE_SECONDS) -> tuple[int, bytes]:
+        """What a port on this host's loopback answers; TimeoutError if nothing in this time."""
 
         def fetch() -> tuple[int, bytes]:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
             with contextlib.closing(connection):
                 connection.request("GET", path)
                 response = connection.getresponse()
@@ -76,14 +77,14 @@ class Task:
     def protected(self) -> bool:
         return self.agent.protected
 
-    def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(self.get(STATUS_PORT, "/status")[1])
+    def status(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.get(STATUS_PORT, "/status", seconds)[1])
         return status
 
     def has(self, playback_id: str) -> bool:
-        """Whether this stream's publisher is here."""
+        """Whether this stream's publisher is here, as far as the task can be asked."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return any(each["stream"] == playback_id for each in self.status()["streams"])
+            return any(each["stream"] == playback_id for each in self.status(_ASK_SECONDS)["streams"])
         return False
 
     def logged(self, text: str) -> list[dict[str, Any]]:

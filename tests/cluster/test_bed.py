@@ -50,7 +50,7 @@ def test_a_task_is_protected_for_as_long_as_anyone_is_live(bed: Bed) -> None:
     assert task.agent.asked == []
     with bed.broadcast() as broadcast:
         bed.wait_until_playable([broadcast])
-        assert task.protected
+        eventually(lambda: task.protected, "protection")
     eventually(lambda: not task.protected, "release")
     assert task.metrics("ProtectionFailures") == []
 
@@ -94,7 +94,7 @@ def test_a_frozen_task_says_nothing_and_wakes_up(bed: Bed) -> None:
     task.freeze()
     try:
         with pytest.raises(TimeoutError):
-            task.get(HTTP_PORT, "/health")
+            task.get(HTTP_PORT, "/health", seconds=5)
     finally:
         task.thaw()
     assert task.get(HTTP_PORT, "/health")[0] == 200

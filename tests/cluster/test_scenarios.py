@@ -206,7 +206,7 @@ def test_partition_from_dynamodb_ends_no_broadcast_and_lets_nobody_new_in(bed: B
             eventually(lambda: time.time() > parted + 20, "twenty seconds without DynamoDB")
             reasons = {line["reason"] for task in tasks for line in task.logged("publisher refused")}
             assert reasons == {"registry_unavailable"}
-            assert any(task.metrics("LeaseFailures") for task in tasks)
+            eventually(lambda: any(task.metrics("LeaseFailures") for task in tasks), "the metric")
             during = audience.failures(parted)
             # Still there: the streamer goes on trying, and gets in when the table is back.
         with bed.broadcast() as next_one:
@@ -259,7 +259,7 @@ def test_rolling_replacement_cuts_no_broadcast(bed: Bed, figures: Figures) -> No
     """As ECS deploys: new tasks first, then the old ones leave the balancers, and stop when they are not protected."""
     old = list(bed.tasks.values())
     with on_air(bed, 3) as broadcasts, bed.audience(broadcasts, 24) as audience:
-        assert all(task.protected for task in old if task.status()["streams"])
+        eventually(lambda: all(task.protected for task in old if task.status()["streams"]), "protection")
         steady(audience, 5)
         bed.restore(2 * TASKS)
         for task in old:

@@ -281,7 +281,7 @@ async def test_a_real_broadcast_holds_its_task(backend: Backend) -> None:
     agent = EcsAgent()
     async with TestServer(agent.application()) as server:
         url = str(server.make_url(API))
-        origin = await asyncio.to_thread(Origin, backend.url, ECS_AGENT_URI=url, END_AFTER_SECONDS=3)
+        origin = await asyncio.to_thread(Origin, backend.url, ECS_AGENT_URI=url, END_AFTER_SECONDS=6)
         try:
             key, playback_id = backend.new_key()
             assert agent.asked == []

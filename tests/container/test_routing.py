@@ -45,6 +45,7 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Task, Tas
     """An owner with 3.4 seconds of a broadcast, and another task that knows."""
     # Requests for parts, like those for playlists (tasks.py), are held for longer than a busy machine takes to ask.
     monkeypatch.setattr(delivery, "_PART_PATIENCE", 60 / SETTINGS.part_seconds)
+    monkeypatch.setattr(peers, "_CONNECT_SECONDS", 60)  # both ends share this process
     async with running("owner", "other") as (owner, other):
         show = Broadcast("show").feed(3.4)
         owner.own(show)
@@ -454,8 +455,9 @@ async def test_slow_registry_does_not_delay_an_answer(pair: Pair, monkeypatch: p
 
 
 @pytest.mark.slow
-async def test_owner_that_does_not_even_connect(pair: Pair) -> None:
+async def test_owner_that_does_not_even_connect(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host that vanished drops packets: here, a full queue of connections does."""
+    monkeypatch.setattr(peers, "_CONNECT_SECONDS", 2)
     _, other, _ = pair
     with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
         deaf.bind(("127.0.0.1", 0))

@@ -81,6 +81,7 @@ def test_synth_uses_the_dotenv_file(project: Path) -> None:
     assert "123456789012" not in text
 
 
+@pytest.mark.slow
 def test_a_third_file_is_a_third_environment_and_a_removed_one_goes(project: Path) -> None:
     """No code knows the names of environments; stacks of one that is gone do not linger for checks to find."""
     shutil.copy(project / "environments" / "prod.toml", project / "environments" / "staging.toml")

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _FIGURES = "figures"  # the property of a test in which it records what it measured
 _HERE = Path(__file__).parent
 _IMAGE_FOLDERS = (_HERE / "container", _HERE / "cluster")
-_IMAGE_FIXTURES = {"backend", "image", "project", "whole_bed"}
+_IMAGE_FIXTURES = {"image", "project", "whole_bed"}
+if os.environ.get("ORIGIN") != "native":
+    _IMAGE_FIXTURES.add("backend")  # of an origin
 _LONGEST = ("test_scenarios.py", "test_sources.py", "test_browser.py", "test_faults.py")  # minutes each
 
 
@@ -53,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """The image is built before a test's time begins: on a slow machine it takes longer than any test may."""
-    if _needs_image(item) and os.environ.get("ORIGIN") != "native":
+    if _needs_image(item):
         with contextlib.suppress(ImageError):  # who uses it says why
             build()
     return (yield)

@@ -13,7 +13,7 @@ from weakref import WeakSet
 from origin.cache import Cache
 from origin.collapse import Collapsed
 from origin.delivery import NOT_FOUND, BadDirectiveError, Delivery, Directives, Response
-from origin.peers import PeerError, Peers
+from origin.peers import PeerBusyError, PeerError, Peers
 from origin.registry import Holder, RegistryBusyError, StreamRegistry
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _SPARE_SECONDS = 5
 _LOOK_SECONDS = 1
 _COMPLAIN_SECONDS = 10
 _UNREPORTED = 10_000
-_BUSY = Response(503, b"too much is being looked up, ask again\n")
+_BUSY = Response(503, b"too much is being asked, ask again\n")
 _BAD_DIRECTIVES = "_HLS_msn="  # stands for all that do not parse
 
 
@@ -140,7 +140,7 @@ class Router:
             response = asking.result()
         except PeerError as error:
             self._complain(holder, error)
-            return None
+            return _BUSY if isinstance(error, PeerBusyError) else None
         finally:
             asking.cancel()
             leaving.cancel()

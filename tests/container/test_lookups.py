@@ -16,6 +16,7 @@ from origin.registry import Answer, Holder, Position, RegistryBusyError, Registr
 
 from tests.container.dynamodb_stand_in import DynamoDbStandIn, dynamodb
 from tests.container.lease_world import POSITION, Task, World
+from tests.container.tasks import Broadcast
 from tests.container.tasks import Task as ServingTask
 from tests.container.test_routing import until
 from tests.local_aws import REGION
@@ -386,6 +387,32 @@ async def test_fails_with_503_for_a_second_when_too_much_is_looked_up(
     assert (got.status, got.headers["cache-control"]) == (503, "max-age=1")
     assert got.headers["access-control-allow-origin"] == "*"
     assert (task.router.refusals(), task.router.refusals()) == (1, 0)
+
+
+async def test_a_flood_of_strangers_costs_no_viewer_a_part(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DynamoDB answers no read at all; a broadcast goes on, is renewed and watched without a gap."""
+    for module, name in ((known_ids, "_WAIT_SECONDS"), (leases, "_LOOK_WAIT_SECONDS")):
+        monkeypatch.setattr(module, name, 0.05)
+    monkeypatch.setattr(lease_table, "_CALL_SECONDS", NEVER)
+    task, _ = serving
+    async with dynamodb() as stand_in, table_at(stand_in, monkeypatch) as table:
+        registry = task.router._registry = LeaseRegistry(task.holder, table, silent)
+        await registry.acquire("show", "session")
+        show = Broadcast("show").feed(3.4)
+        task.streams["show"] = show.stream
+        stand_in.seconds.update(GetItem=NEVER, Scan=NEVER)
+        strangers = [asyncio.create_task(task.get(f"id{number}/master.m3u8")) for number in range(300)]
+        await until(lambda: stand_in.hanging, "reads that hang")
+        async with asyncio.timeout(NEVER / 2):
+            for _ in range(10):
+                part = show.hint
+                show.feed(0.3)
+                assert (await task.get(f"show/720p/{part}")).status == 200
+                assert part.encode() in (await task.get("show/720p/index.m3u8")).body
+                await registry.renew("show", "session", POSITION)
+            answers = await asyncio.gather(*strangers)
+        assert stand_in.hanging
+    assert {(got.status, got.headers["cache-control"]) for got in answers} == {(404, "max-age=1"), (503, "max-age=1")}
 
 
 @pytest.fixture

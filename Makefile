@@ -165,6 +165,10 @@ bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, c
 bench-routing: .venv/.all-ready ## what it costs when another task has the stream
 	@$(PY) bench/routing.py
 
+.PHONY: bench-lookups
+bench-lookups: .venv/.all-ready ## what requests for ids that are nobody's cost
+	@$(PY) bench/unknown_ids.py
+
 .PHONY: golden
 golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant
 	@$(PY) -m tests.golden_files

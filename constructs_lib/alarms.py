@@ -178,6 +178,17 @@ def alarm_specs(props: AlarmsProps) -> list[AlarmSpec]:
             description="A task cannot set its protection: a deploy or scaling in would cut its broadcasts",
         ),
         AlarmSpec(
+            id="LeaseRenewalsFail",
+            metrics={"m": props.origin.lease_failures()},
+            comparison=MORE,
+            # A broadcast without DynamoDB fails to renew 20 times a minute and more; a call that got lost is renewed a
+            # second later, and a hundred broadcasts lose fewer than ten a minute.
+            threshold=10,
+            minutes=2,
+            missing_data="notBreaching",  # written only when one fails
+            description="DynamoDB does not answer tasks: broadcasts go on, new publishers are refused",
+        ),
+        AlarmSpec(
             id="ViewerServerErrors",
             metrics={"m": cloudfront_errors},
             comparison=MORE,

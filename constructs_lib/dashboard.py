@@ -75,7 +75,7 @@ def dashboard_body(props: DashboardProps) -> dict[str, Any]:
                 props,
                 "Slowest encoder (media time / wall time)",
                 [props.origin.encoder_speed()],
-                right=[props.origin.encoder_failures()],
+                right=[props.origin.encoder_failures(), props.origin.encoders_behind()],
             ),
         ],
         [
@@ -92,12 +92,12 @@ def dashboard_body(props: DashboardProps) -> dict[str, Any]:
                 props,
                 "ECS tasks",
                 [props.ecs.running_tasks(), props.ecs.desired_tasks()],
-                right=[props.origin.protection_failures()],
+                right=[props.origin.protection_failures(), props.origin.lease_failures()],
             ),
             _chart(
                 props,
                 "Streams per task, time to first segment",
-                [props.origin.streams_per_task()],
+                [props.origin.streams_per_task(), props.origin.overcommitted_units()],
                 right=[props.origin.time_to_first_segment()],
             ),
         ],
@@ -117,7 +117,12 @@ def dashboard_body(props: DashboardProps) -> dict[str, Any]:
             ),
         ],
         [
-            _chart(props, "Playback: latency (ALB)", [props.playback.response_time()]),
+            _chart(
+                props,
+                "Playback: latency (ALB), between tasks",
+                [props.playback.response_time()],
+                right=[props.origin.peer_failures(), props.origin.refused_lookups()],
+            ),
             _chart(
                 props,
                 "Viewers: requests, bytes (CloudFront)",

@@ -46,6 +46,10 @@ class OriginMetrics:
         """Capacity in use on a task; a broadcast that has to be encoded counts twice."""
         return self._metric("StreamsPerTask", "Average", "streams per task")
 
+    def overcommitted_units(self) -> Metric:
+        """What live broadcasts take beyond a task's capacity, because they became dearer than they were at the door."""
+        return self._metric("OvercommittedUnits", "Maximum", "beyond a task's capacity")
+
     def rejected_publishes(self) -> Metric:
         """Publishers turned away, for whatever reason."""
         return self._metric("RejectedPublish", "Sum", "rejected publishes")
@@ -59,6 +63,10 @@ class OriginMetrics:
         """Media time over wall time of the slowest encoder: below 1 it falls behind."""
         return self._metric("EncoderSpeed", "Minimum", "slowest encoder")
 
+    def encoders_behind(self) -> Metric:
+        """Encoders that did not keep up: their broadcasts go on with fewer renditions."""
+        return self._metric("EncoderBehind", "Sum", "encoders behind")
+
     def encoder_failures(self) -> Metric:
         """Encoders that crashed."""
         return self._metric("EncoderFailures", "Sum", "encoder failures")
@@ -66,6 +74,18 @@ class OriginMetrics:
     def time_to_first_segment(self) -> Metric:
         """Seconds from publish to the first segment that a viewer can play."""
         return self._metric("TimeToFirstSegment", "p95", "publish to first segment (s, p95)")
+
+    def lease_failures(self) -> Metric:
+        """Renewals of leases that DynamoDB did not answer."""
+        return self._metric("LeaseFailures", "Sum", "lease failures")
+
+    def peer_failures(self) -> Metric:
+        """Requests of one task to another without an answer: viewers got 404 for them."""
+        return self._metric("PeerFailures", "Sum", "failures between tasks")
+
+    def refused_lookups(self) -> Metric:
+        """Viewers' requests that got 503 because too many ids were to be looked up."""
+        return self._metric("RefusedLookups", "Sum", "refused look-ups")
 
     def protection_failures(self) -> Metric:
         """Requests for ECS task protection that failed: deploys and scaling in may cut that task's broadcasts."""

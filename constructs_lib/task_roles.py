@@ -60,12 +60,12 @@ def task_statements(props: TaskRolesProps) -> list[Statement]:
     statements = [
         Statement(
             sid="ProtectTask",
-            actions=["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"],
+            actions=["ecs:UpdateTaskProtection"],
             resources=[f"arn:aws:ecs:{props.region}:{props.account}:task/{props.cluster_name}/*"],
         ),
         Statement(
             sid="Leases",
-            actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+            actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"],
             resources=[props.leases_table.arn],
         ),
     ]

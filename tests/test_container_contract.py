@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import TYPE_CHECKING, get_args
 
 import pytest
+from origin import metrics
 from origin.ingest import Reason
-from origin.metrics import Metrics
+from origin.metrics import METRICS, STREAMS_PER_TASK, Metric, Metrics
 from origin.settings import Settings, load
 
 from constructs_lib.dashboard import REJECTION_REASONS
@@ -70,7 +72,7 @@ def test_metrics_have_the_dimensions_that_the_infrastructure_reads() -> None:
     )
     read = OriginMetrics(CLUSTER, SERVICE)
 
-    origin.emit({"StreamsPerTask": (1, "Count")})
+    origin.emit({STREAMS_PER_TASK: 1})
     origin.rejected("capacity")
 
     assert published(lines[0]) == {("StreamsPerTask", frozenset(read.streams_per_task().dimensions.items()))}
@@ -97,7 +99,7 @@ def test_tasks_are_added_on_what_the_origin_reports_before_all_are_full(
         write=lambda line: lines.append(json.loads(line)),
     )
 
-    origin.emit({"StreamsPerTask": (1, "Count")})
+    origin.emit({STREAMS_PER_TASK: 1})
 
     ((name, dimensions),) = published(lines[0])
     (namespace,) = {directive["Namespace"] for directive in lines[0]["_aws"]["CloudWatchMetrics"]}
@@ -138,24 +140,71 @@ def published(line: Json) -> set[tuple[str, frozenset[tuple[str, str]]]]:
     }
 
 
-def test_every_metric_that_is_read_is_written_somewhere() -> None:
-    """By its name in the origin's source; that it arrives is tested where a real origin runs."""
-    read = OriginMetrics(CLUSTER, SERVICE)
-    names = {
-        metric.name
-        for metric in (
-            read.active_streams(),
-            read.streams_per_task(),
-            read.rejected_publishes(),
-            read.encoder_speed(),
-            read.encoder_failures(),
-            read.time_to_first_segment(),
-            read.protection_failures(),
-        )
-    }
-    source = "".join(path.read_text() for path in (ROOT / "container" / "origin").glob("*.py"))
+def origin_sources() -> dict[str, ast.Module]:
+    """File name to syntax tree."""
+    return {path.name: ast.parse(path.read_text()) for path in (ROOT / "container" / "origin").glob("*.py")}
 
-    assert {name for name in names if f'"{name}"' not in source} == set()
+
+def test_every_metric_in_the_origins_list_is_written_and_no_other() -> None:
+    """That it arrives is tested where a real origin runs."""
+    constants = {name for name, value in vars(metrics).items() if isinstance(value, Metric)}
+    nodes = [(file, node) for file, tree in origin_sources().items() for node in ast.walk(tree)]
+    used = {
+        node.id if isinstance(node, ast.Name) else node.attr
+        for _, node in nodes
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+    unlisted = [
+        f"{file}:{key.lineno}: {key.value!r}"
+        for file, node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "emit"
+        for argument in node.args
+        if isinstance(argument, ast.Dict)
+        for key in argument.keys
+        if isinstance(key, ast.Constant)
+    ]
+
+    assert not unlisted, f"metrics that container/origin/metrics.py does not list: {unlisted}; add them to its list"
+    assert constants <= used, f"container/origin/metrics.py lists what nobody writes: {sorted(constants - used)}"
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod", "everything"])
+def test_every_metric_that_is_written_is_read_and_the_other_way_round(
+    templates: dict[str, Template], environment: str
+) -> None:
+    """By an alarm or the dashboard; what is for searching in the logs alone says so."""
+    template = templates[f"LiveCommerceStreamingStack-{environment}"]
+    read = alarmed(template) | {
+        name for space, name, _ in shown_on_the_dashboard(template) if space == ORIGIN_NAMESPACE
+    }
+    shown = {metric.name for metric in METRICS if not metric.only_in_logs}
+
+    unread = sorted(shown - read)
+    assert not unread, (
+        f"metrics that nobody reads: {unread}; put each into constructs_lib/dashboard.py or constructs_lib/alarms.py, "
+        f"or give it `only_in_logs` with a reason in container/origin/metrics.py"
+    )
+    assert not read - shown, f"read, but written by nobody or for the logs alone: {sorted(read - shown)}"
+
+
+def alarmed(template: Template) -> set[str]:
+    """Names of the origin's metrics that some alarm looks at, alone or in an expression."""
+    looked_at = [
+        metric
+        for alarm in template.resources("aws_cloudwatch_metric_alarm").values()
+        for metric in (alarm, *(query.get("metric") or {} for query in alarm.get("metric_query", [])))
+    ]
+    return {metric["metric_name"] for metric in looked_at if metric.get("namespace") == ORIGIN_NAMESPACE}
+
+
+def test_the_infrastructure_names_no_metric_that_the_origin_has_not() -> None:
+    """A name that is spelled another way reads nothing, for ever."""
+    read = OriginMetrics(CLUSTER, SERVICE)
+    factories = [name for name in vars(OriginMetrics) if not name.startswith("_") and callable(getattr(read, name))]
+    named = {name: getattr(read, name)().name for name in factories if name != "rejected_for"}
+
+    assert set(named.values()) <= {metric.name for metric in METRICS}, named
+    assert len(named) > 5
 
 
 def test_the_dashboard_shows_every_reason_for_a_rejection() -> None:

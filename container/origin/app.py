@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from origin import ecs, hooks
+from origin import ecs, hooks, metrics
 from origin.admission import Admission
 from origin.backend import Backend
 from origin.delivery import Delivery
@@ -21,7 +21,7 @@ from origin.fitness import Memory
 from origin.ingest import Ingest
 from origin.lease_table import DynamoDbTable
 from origin.leases import LeaseRegistry
-from origin.metrics import Metrics
+from origin.metrics import Metric, Metrics
 from origin.nginx import Nginx
 from origin.peers import Peers
 from origin.playlists import usual_rate
@@ -172,15 +172,17 @@ class Origin:
     async def _report(self) -> None:
         while True:
             self._look(_REPORT_SECONDS)
-            values: dict[str, Any] = {
-                "ActiveStreams": (len(self._ingest.sessions), "Count"),
-                "StreamsPerTask": (self._admission.used, "Count"),
-                "OvercommittedUnits": (self._admission.excess, "Count"),
+            values: dict[Metric, float] = {
+                metrics.ACTIVE_STREAMS: len(self._ingest.sessions),
+                metrics.STREAMS_PER_TASK: self._admission.used,
+                metrics.OVERCOMMITTED_UNITS: self._admission.excess,
             }
             if self._speeds:
-                values["EncoderSpeed"] = (min(self._speeds.values()), "None")
+                values[metrics.ENCODER_SPEED] = min(self._speeds.values())
             if failures := self._router.failures():
-                values["PeerFailures"] = (failures, "Count")
+                values[metrics.PEER_FAILURES] = failures
+            if refusals := self._router.refusals():
+                values[metrics.REFUSED_LOOKUPS] = refusals
             self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
             await asyncio.sleep(_REPORT_SECONDS)
 

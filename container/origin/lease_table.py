@@ -1,6 +1,6 @@
 """The table of leases in DynamoDB: one item for each playback id, written on conditions only.
 
-constructs_lib/leases_table.py defines the table; the task may get, put, update and delete items, not scan.
+constructs_lib/leases_table.py defines the table; the task may get and put items, and scan.
 """
 
 import asyncio
@@ -26,6 +26,10 @@ TTL = "expires_at"
 _CALL_SECONDS = 1.0  # to connect, and again to answer; DynamoDB usually takes 5 ms
 _THREADS = 8
 _KEPT_SECONDS = 86_400
+# Playlists stay for some minutes after their broadcast. An hour, so that no clock on a wall need be right.
+_LISTED_SECONDS = 3600
+_PAGES = 8  # of a megabyte each, some 4,000 leases
+_LISTING_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,14 @@ class Lease:
     released: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The ids that somebody has, or had within the last hour."""
+
+    ids: frozenset[str]
+    units: float  # read request units that it took
+
+
 class ConflictError(Exception):
     """Somebody else has written meanwhile, or an earlier write of ours went through after all."""
 
@@ -49,10 +61,16 @@ class ConflictError(Exception):
 
 
 class LeaseTable(Protocol):
-    """Reads and conditional writes."""
+    """Reads and conditional writes. What owners need is never behind what viewers ask for."""
 
     async def read(self, playback_id: str) -> Lease | None:
-        """The lease as it is, not as it was a moment ago; RegistryUnavailableError."""
+        """The lease as it is, not as it was a moment ago, for who wants to own it; RegistryUnavailableError."""
+
+    async def look(self, playback_id: str) -> Lease | None:
+        """The same, for a viewer."""
+
+    async def listing(self) -> Listing:
+        """All ids whose lease was written before this was called; RegistryUnavailableError."""
 
     async def write(self, lease: Lease, *, over: str | None) -> None:
         """Replace the lease that has the version `over`, or be the first one (None).
@@ -69,23 +87,55 @@ class DynamoDbTable:
     def __init__(self, name: str, region: str | None) -> None:
         """Without a region the SDK looks for one; ConfigurationError if there is none."""
         self._name = name
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="dynamodb")
-        config = Config(
-            connect_timeout=_CALL_SECONDS,
-            read_timeout=_CALL_SECONDS,
-            retries={"total_max_attempts": 1},  # the caller knows what a late answer is still worth
-            max_pool_connections=_THREADS,
-        )
         try:
-            self._client = boto3.client("dynamodb", region_name=region, config=config)
+            self._owning, self._viewing = _Lane("owning", region), _Lane("viewing", region)
         except BotoCoreError as error:
             raise ConfigurationError(f"LEASES_TABLE is set, but DynamoDB cannot be asked: {error}") from None
 
     async def read(self, playback_id: str) -> Lease | None:
-        answer = await self._call(
-            self._client.get_item, TableName=self._name, Key={KEY: {"S": playback_id}}, ConsistentRead=True
+        return await self._get(self._owning, playback_id)
+
+    async def look(self, playback_id: str) -> Lease | None:
+        return await self._get(self._viewing, playback_id)
+
+    async def _get(self, lane: "_Lane", playback_id: str) -> Lease | None:
+        answer = await lane.call(
+            lane.client.get_item, TableName=self._name, Key={KEY: {"S": playback_id}}, ConsistentRead=True
         )
         return _lease(answer["Item"]) if "Item" in answer else None
+
+    async def listing(self) -> Listing:
+        """One page for each megabyte, whatever is filtered out of it; a consistent read sees all earlier writes.
+
+        Source: DynamoDB API reference, "Scan".
+        """
+        ids: set[str] = set()
+        units, rest = 0.0, dict[str, Any]()
+        give_up = time.monotonic() + _LISTING_SECONDS
+        for _ in range(_PAGES):
+            page = await self._viewing.call(self._viewing.client.scan, **self._page(), **rest)
+            ids.update(item[KEY]["S"] for item in page["Items"])
+            units += page.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+            if "LastEvaluatedKey" not in page:
+                return Listing(frozenset(ids), units)
+            if time.monotonic() > give_up:
+                raise RegistryUnavailableError(f"DynamoDB: no list of leases within {_LISTING_SECONDS:g} s")
+            rest = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        raise RegistryUnavailableError(f"DynamoDB: more than {_PAGES} MB of leases")
+
+    def _page(self) -> dict[str, Any]:
+        written_after = int(time.time()) - _LISTED_SECONDS
+        return {
+            "TableName": self._name,
+            "ConsistentRead": True,
+            "ProjectionExpression": KEY,
+            "FilterExpression": f"released = :no OR {TTL} > :recently",
+            "ExpressionAttributeValues": {
+                ":no": {"BOOL": False},
+                ":recently": {"N": str(written_after + _KEPT_SECONDS)},
+            },
+            "ReturnConsumedCapacity": "TOTAL",
+        }
 
     async def write(self, lease: Lease, *, over: str | None) -> None:
         condition: dict[str, Any] = {"ConditionExpression": f"attribute_not_exists({KEY})"}
@@ -94,15 +144,34 @@ class DynamoDbTable:
                 "ConditionExpression": "version = :over",
                 "ExpressionAttributeValues": {":over": {"S": over}},
             }
-        await self._call(
-            self._client.put_item,
+        await self._owning.call(
+            self._owning.client.put_item,
             TableName=self._name,
             Item=_item(lease),
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
             **condition,
         )
 
-    async def _call(self, operation: Callable[..., T], **arguments: Any) -> T:
+    def close(self) -> None:
+        self._owning.close()
+        self._viewing.close()
+
+
+class _Lane:
+    """Threads, connections and credentials that nobody else waits for."""
+
+    def __init__(self, name: str, region: str | None) -> None:
+        config = Config(
+            connect_timeout=_CALL_SECONDS,
+            read_timeout=_CALL_SECONDS,
+            retries={"total_max_attempts": 1},  # the caller knows what a late answer is still worth
+            max_pool_connections=_THREADS,
+        )
+        # A session of its own: threads that refresh credentials hold up those that share them.
+        self.client = boto3.Session().client("dynamodb", region_name=region, config=config)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"dynamodb-{name}")
+
+    async def call(self, operation: Callable[..., T], **arguments: Any) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, partial(operation, **arguments))
         except ClientError as error:
@@ -115,7 +184,7 @@ class DynamoDbTable:
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._client.close()
+        self.client.close()
 
 
 def _item(lease: Lease) -> dict[str, Any]:

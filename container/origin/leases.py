@@ -16,8 +16,9 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
+from origin.known_ids import KnownIds
 from origin.lease_table import ConflictError, Lease, LeaseTable
 from origin.registry import (
     Answer,
@@ -25,6 +26,7 @@ from origin.registry import (
     Holder,
     LeaseLostError,
     Position,
+    RegistryBusyError,
     RegistryUnavailableError,
     StreamTakenError,
     clock_msn,
@@ -43,7 +45,14 @@ _RELEASE_ATTEMPTS = 2
 _UNSEEN_SEGMENTS = 20
 _UNSEEN_DISCONTINUITIES = 4
 _REMEMBERED = 10_000  # ids come from strangers' requests
+# Looks on their way at once, and in a second begun for ids that nothing is known of. Those in the list are few at a
+# time; without a list, they are what strangers can make a task spend on them.
+_LOOKS = 256
+_FIRST_LOOKS = 64
+_LOOK_WAIT_SECONDS = 2.5
 
+
+T = TypeVar("T")
 
 Ask = Callable[[Holder, str], Awaitable[Answer]]
 
@@ -84,8 +93,11 @@ class LeaseRegistry:
         self._sleep = sleep
         self._held: dict[str, _Held] = {}
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._known = KnownIds(table.listing, clock)
         self._unanswered = float("-inf")  # when the table last failed to answer a look
-        self._looking: dict[tuple[str, str], asyncio.Task[bool]] = {}
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        self._confirming: dict[str, asyncio.Task[bool]] = {}
+        self._first_looks = _Allowance(_FIRST_LOOKS, clock)
         self._had: OrderedDict[str, str] = OrderedDict()  # the last session of ours that owned an id
 
     @property
@@ -196,23 +208,42 @@ class LeaseRegistry:
     async def holder(self, playback_id: str) -> Holder | None:
         if self.holds(playback_id):
             return self._me
-        if playback_id in self._held and await asyncio.shield(self._once(("confirm", playback_id), self._confirm)):
+        if playback_id in self._held and await asyncio.shield(_once(self._confirming, playback_id, self._confirm)):
             return self._me
         seen = self._seen.get(playback_id)
-        if seen is None or self._clock() - seen.looked > LOOK_SECONDS:
-            look = self._once(("look", playback_id), self._look)
-            # While the table does not answer, viewers of what is known already do not wait for it.
-            if seen is None or self._clock() - self._unanswered >= LEASE_SECONDS:
-                await asyncio.shield(look)
-            seen = self._seen.get(playback_id)
-        if seen is None:
+        if (seen is None or seen.lease is None) and await self._known.lack(playback_id):
             return None
-        if seen.lease is None:
+        if seen is None or self._clock() - seen.looked > LOOK_SECONDS:
+            await self._look_again(playback_id, seen)
+        return self._last_seen(playback_id)
+
+    def _last_seen(self, playback_id: str) -> Holder | None:
+        seen = self._seen.get(playback_id)
+        if seen is None or seen.lease is None:
             return None
         # While the table did not answer us it may not have answered the owner: that one is still to renew.
         if not seen.lease.released and self._clock() - max(seen.since, self._unanswered) >= LEASE_SECONDS:
             return None  # its owner has died, and nobody has taken over
         return seen.lease.holder
+
+    async def _look_again(self, playback_id: str, seen: _Seen | None) -> None:
+        """Have it looked up, and wait for that where waiting helps."""
+        now, known = self._clock(), seen is not None and seen.lease is not None
+        silent = now - self._unanswered < LEASE_SECONDS
+        if playback_id not in self._looking and not self._may_look(known=known):
+            # What is known already serves for a while, and for as long as there is no answer to be had.
+            if not (known and (silent or (seen and now - seen.looked < LEASE_SECONDS))):
+                raise RegistryBusyError(f"{len(self._looking)} ids are being looked up already")
+            return
+        look = _once(self._looking, playback_id, self._look)
+        # While the table does not answer, viewers of what is known already do not wait for it.
+        if seen is None or not silent:
+            await asyncio.wait({look}, timeout=_LOOK_WAIT_SECONDS)
+
+    def _may_look(self, *, known: bool) -> bool:
+        if known:
+            return len(self._looking) < _LOOKS
+        return len(self._looking) < _FIRST_LOOKS and self._first_looks.take()
 
     async def _confirm(self, playback_id: str) -> bool:
         """After a time without a renewal: whether the stream is still ours, as far as anyone can tell."""
@@ -230,7 +261,9 @@ class LeaseRegistry:
         return True
 
     async def _read(self, playback_id: str) -> Lease | None:
-        lease = await self._table.read(playback_id)
+        return self._saw(playback_id, await self._table.read(playback_id))
+
+    def _saw(self, playback_id: str, lease: Lease | None) -> Lease | None:
         now = self._clock()  # after the answer: it says nothing about what was before
         seen = self._seen.get(playback_id)
         if seen is None or (seen.lease and seen.lease.version) != (lease and lease.version):
@@ -240,22 +273,38 @@ class LeaseRegistry:
         _bound(self._seen)
         return lease
 
-    async def _look(self, playback_id: str) -> bool:
-        """Whether the table answered."""
+    async def _look(self, playback_id: str) -> None:
         try:
-            await self._read(playback_id)
+            self._saw(playback_id, await self._table.look(playback_id))
         except RegistryUnavailableError:
             self._unanswered = self._clock()
-            return False
-        return True
 
-    def _once(self, key: tuple[str, str], look: Callable[[str], Coroutine[Any, Any, bool]]) -> asyncio.Task[bool]:
-        """Many callers, one look, which goes on when the caller that began it hangs up."""
-        task = self._looking.get(key)
-        if task is None:
-            task = self._looking[key] = asyncio.create_task(look(key[1]))
-            task.add_done_callback(lambda _: self._looking.pop(key, None))
-        return task
+
+class _Allowance:
+    """So many a second."""
+
+    def __init__(self, count: int, clock: Callable[[], float]) -> None:
+        self._count = self._left = count
+        self._clock = clock
+        self._since = clock()
+
+    def take(self) -> bool:
+        """Whether there is one left."""
+        if self._clock() - self._since >= 1:
+            self._since, self._left = self._clock(), self._count
+        self._left -= 1
+        return self._left >= 0
+
+
+def _once(
+    running: dict[str, asyncio.Task[T]], playback_id: str, begin: Callable[[str], Coroutine[Any, Any, T]]
+) -> asyncio.Task[T]:
+    """Many callers, one task, which goes on when the caller that began it hangs up."""
+    task = running.get(playback_id)
+    if task is None:
+        task = running[playback_id] = asyncio.create_task(begin(playback_id))
+        task.add_done_callback(lambda _: running.pop(playback_id, None))
+    return task
 
 
 def _continuation(current: Lease | None) -> Position:

@@ -1,4 +1,6 @@
-"""CloudWatch metrics as embedded-metric-format lines on stdout: no SDK, no agent.
+"""CloudWatch metrics as embedded-metric-format lines on stdout: no SDK, no agent. METRICS is the list of them all.
+
+Each of them is read: by an alarm or the dashboard, or it says here what it is in the logs for.
 
 Format: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -11,6 +13,32 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Unit = Literal["Count", "Seconds", "None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that the origin reports. The infrastructure knows it by its name (constructs_lib/metrics.py)."""
+
+    name: str
+    unit: Unit
+    meaning: str
+    only_in_logs: str = ""  # why neither an alarm nor the dashboard shows it
+
+
+ACTIVE_STREAMS = Metric("ActiveStreams", "Count", "broadcasts that are live on a task")
+STREAMS_PER_TASK = Metric("StreamsPerTask", "Count", "units of a task's capacity in use; scaling out follows it")
+OVERCOMMITTED_UNITS = Metric("OvercommittedUnits", "Count", "units that live broadcasts take beyond a task's capacity")
+REJECTED_PUBLISH = Metric("RejectedPublish", "Count", "publishers turned away, by reason")
+TIME_TO_FIRST_SEGMENT = Metric("TimeToFirstSegment", "Seconds", "from publish to a segment of every rendition")
+ENCODER_SPEED = Metric("EncoderSpeed", "None", "media time over wall time of a task's slowest encoder")
+ENCODER_FAILURES = Metric("EncoderFailures", "Count", "encoders that crashed")
+ENCODER_BEHIND = Metric("EncoderBehind", "Count", "encoders that did not keep up and were given fewer renditions")
+LEASE_FAILURES = Metric("LeaseFailures", "Count", "renewals of leases that DynamoDB did not answer")
+PEER_FAILURES = Metric("PeerFailures", "Count", "requests to other tasks without an answer")
+REFUSED_LOOKUPS = Metric("RefusedLookups", "Count", "viewers' requests answered with 503: too many ids to look up")
+PROTECTION_FAILURES = Metric("ProtectionFailures", "Count", "requests for task protection that failed")
+
+METRICS = tuple(value for value in globals().copy().values() if isinstance(value, Metric))
 
 
 def _to_stdout(line: str) -> None:
@@ -29,7 +57,7 @@ class Metrics:
 
     def emit(
         self,
-        values: Mapping[str, tuple[float, Unit]],
+        values: Mapping[Metric, float],
         *,
         by: Mapping[str, str] | None = None,
         properties: Mapping[str, Any] | None = None,
@@ -45,18 +73,18 @@ class Metrics:
                     {
                         "Namespace": self.namespace,
                         "Dimensions": dimensions,
-                        "Metrics": [{"Name": name, "Unit": unit} for name, (_, unit) in values.items()],
+                        "Metrics": [{"Name": metric.name, "Unit": metric.unit} for metric in values],
                     }
                 ],
             },
             "ClusterName": self.cluster_name,
             "ServiceName": self.service_name,
             **(by or {}),
-            **{name: value for name, (value, _) in values.items()},
+            **{metric.name: value for metric, value in values.items()},
             **(properties or {}),
         }
         self.write(json.dumps(line, default=str))
 
     def rejected(self, reason: str) -> None:
         """A publisher was turned away, or a live one dropped, for this reason."""
-        self.emit({"RejectedPublish": (1, "Count")}, by={"Reason": reason})
+        self.emit({REJECTED_PUBLISH: 1}, by={"Reason": reason})

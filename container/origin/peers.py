@@ -45,6 +45,10 @@ class PeerError(Exception):
     """No answer, or none that could be passed on."""
 
 
+class PeerBusyError(PeerError):
+    """So much is asked of it already that it was not asked."""
+
+
 class Peers:
     """Asks other tasks."""
 
@@ -78,10 +82,11 @@ class Peers:
         """The holder's own answer to `/hls/<target>`, playlists compressed.
 
         Raises:
-            PeerError: none within this time, or none that delivery could have given.
+            PeerBusyError: too many requests are on their way to it.
+            PeerError: no answer within this time, or none that delivery could have given.
         """
         if self._asked[holder.address] >= _REQUESTS_PER_PEER:
-            raise PeerError(f"{_REQUESTS_PER_PEER} requests are on their way already")
+            raise PeerBusyError(f"{_REQUESTS_PER_PEER} requests are on their way already")
         self._asked[holder.address] += 1
         # No limit for connecting as such: it would count against requests that are held.
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)

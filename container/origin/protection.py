@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from origin.ecs import MetadataError, json_object
-from origin.metrics import Metrics
+from origin.metrics import PROTECTION_FAILURES, Metrics
 
 _LOG = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Protection:
         self._in_doubt = False
 
     def _failed(self, problem: str) -> None:
-        self._metrics.emit({"ProtectionFailures": (1, "Count")})
+        self._metrics.emit({PROTECTION_FAILURES: 1})
         if problem != self._problem:
             _LOG.warning("task protection cannot be set", extra={"wanted": self._wish, "problem": problem})
         self._problem, self._in_doubt = problem, True

@@ -35,6 +35,10 @@ class RegistryUnavailableError(Exception):
     """The registry does not answer; what it would have said is unknown."""
 
 
+class RegistryBusyError(Exception):
+    """More is asked of the registry than it is let answer; whoever asks again in a moment gets an answer."""
+
+
 class LeaseLostError(Exception):
     """The stream is not ours any more: another task has it, or the lease was taken away."""
 
@@ -88,7 +92,11 @@ class StreamRegistry(Protocol):
     async def holder(self, playback_id: str) -> Holder | None:
         """Who serves this id: its owner, or who had it last; None when nobody does or nobody can tell.
 
-        For routing: the answer may be a second old, and many callers at once cost one look-up.
+        For routing: the answer may be a second old, many callers at once cost one look-up, and those who ask for what
+        is nobody's cost one list between them.
+
+        Raises:
+            RegistryBusyError: too many ids are being looked up.
         """
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from origin.leases import RENEW_SECONDS
-from origin.metrics import Metrics
+from origin.metrics import LEASE_FAILURES, Metrics
 from origin.registry import LeaseLostError, RegistryUnavailableError, StreamRegistry
 from origin.session import Session
 
@@ -23,7 +23,7 @@ async def keep(registry: StreamRegistry, session: Session, metrics: Metrics) -> 
             _LOG.error("lease lost: another task has this stream now", extra={"stream": session.label})
             return
         except RegistryUnavailableError as error:
-            metrics.emit({"LeaseFailures": (1, "Count")}, properties={"stream": session.label})
+            metrics.emit({LEASE_FAILURES: 1}, properties={"stream": session.label})
             if not failing:
                 _LOG.error("lease not renewed, the broadcast goes on: %s", error, extra={"stream": session.label})
             failing = True

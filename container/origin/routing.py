@@ -6,14 +6,15 @@ import logging
 import re
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
 from origin.cache import Cache
 from origin.collapse import Collapsed
 from origin.delivery import NOT_FOUND, BadDirectiveError, Delivery, Directives, Response
-from origin.peers import PeerError, Peers
-from origin.registry import Holder, StreamRegistry
+from origin.peers import PeerBusyError, PeerError, Peers
+from origin.registry import Holder, RegistryBusyError, StreamRegistry
 
 if TYPE_CHECKING:
     from origin.stream import Stream
@@ -28,6 +29,7 @@ _SPARE_SECONDS = 5
 _LOOK_SECONDS = 1
 _COMPLAIN_SECONDS = 10
 _UNREPORTED = 10_000
+_BUSY = Response(503, b"too much is being asked, ask again\n")
 _BAD_DIRECTIVES = "_HLS_msn="  # stands for all that do not parse
 
 
@@ -63,7 +65,7 @@ class Router:
         # Local streams that another task was seen to go on with: their end is not the end of the broadcast.
         self._superseded: WeakSet[Stream] = WeakSet()
         self._viewers: Counter[tuple[str, bool]] = Counter()  # who asked since the holder was last told
-        self._failures = self._unlogged = 0
+        self._failures = self._unlogged = self._refusals = 0
         self._complained = float("-inf")
 
     async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: int = 0) -> Response:
@@ -77,6 +79,14 @@ class Router:
             return await self._delivery.get(path, query, gzip_accepted=gzip_accepted, viewers=hop or 1)
         if not _PATH.fullmatch(path) or (hop and not self._delivery.stream(playback_id)):
             return NOT_FOUND
+        try:
+            return await self._route(path, query, gzip_accepted=gzip_accepted, hop=hop)
+        except RegistryBusyError:
+            self._refusals += 1
+            return _BUSY
+
+    async def _route(self, path: str, query: str, *, gzip_accepted: bool, hop: int) -> Response:
+        playback_id = path.partition("/")[0]
         failed: Holder | None = None
         for _ in range(_HANDOVERS):
             holder = await self._registry.holder(playback_id)
@@ -93,6 +103,11 @@ class Router:
     def failures(self) -> int:
         """How many fetches failed since the last look."""
         count, self._failures = self._failures, 0
+        return count
+
+    def refusals(self) -> int:
+        """How many requests were told to ask again since the last look."""
+        count, self._refusals = self._refusals, 0
         return count
 
     def _is_here(self, playback_id: str, holder: Holder | None) -> bool:
@@ -125,7 +140,7 @@ class Router:
             response = asking.result()
         except PeerError as error:
             self._complain(holder, error)
-            return None
+            return _BUSY if isinstance(error, PeerBusyError) else None
         finally:
             asking.cancel()
             leaving.cancel()
@@ -136,8 +151,9 @@ class Router:
         """Return when the registry does not name this holder any more: nothing else tells of one that went silent."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if await self._registry.holder(playback_id) != holder:
-                return
+            with suppress(RegistryBusyError):  # then nothing tells that it left
+                if await self._registry.holder(playback_id) != holder:
+                    return
 
     def _count(self, audience: tuple[str, bool]) -> None:
         if len(self._viewers) >= _UNREPORTED and audience not in self._viewers:

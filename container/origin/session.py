@@ -15,7 +15,7 @@ from origin.encoder import KeyFrames
 from origin.fitness import KEY_FRAME_ADVICE, Fitness, Memory
 from origin.intake import Intake, UnsupportedSourceError
 from origin.media import VideoPacket
-from origin.metrics import Metrics
+from origin.metrics import ENCODER_BEHIND, ENCODER_FAILURES, TIME_TO_FIRST_SEGMENT, Metrics
 from origin.packager import Rendition
 from origin.program import Events, Program
 from origin.settings import Settings
@@ -249,7 +249,7 @@ class Session:
 
     def _fell_behind(self) -> None:
         """FFmpeg does not keep up: from the next key frame on with a rendition less, or only from there on."""
-        self._around.metrics.emit({"EncoderBehind": (1, "Count")}, properties={"stream": self.label})
+        self._around.metrics.emit({ENCODER_BEHIND: 1}, properties={"stream": self.label})
         self._left_out = min(self._left_out + 1, len(self._around.settings.ladder) - 1)
         self._left_out_at = self.intake.last_dts
         self._broadcasts_then = self._around.admission.broadcasts
@@ -315,10 +315,10 @@ class Session:
         ):
             return
         self.first_segment_seconds = seconds = round(time.monotonic() - self._began, 3)
-        self._around.metrics.emit({"TimeToFirstSegment": (seconds, "Seconds")}, properties={"stream": self.label})
+        self._around.metrics.emit({TIME_TO_FIRST_SEGMENT: seconds}, properties={"stream": self.label})
 
     def _note_crash(self) -> None:
-        self._around.metrics.emit({"EncoderFailures": (1, "Count")}, properties={"stream": self.label})
+        self._around.metrics.emit({ENCODER_FAILURES: 1}, properties={"stream": self.label})
 
     def _lost(self, reason: str) -> None:
         self._due = self._due or reason

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from constructs_lib.metrics import OriginMetrics
+from tests.shipped import ROOT
 
 if TYPE_CHECKING:
     from tests.template import Json, Template
@@ -21,6 +22,7 @@ ALARMS = {
     "PublishRejectedForCapacity",
     "EncoderBelowRealTime",
     "TaskProtectionFails",
+    "LeaseRenewalsFail",
     "ViewerServerErrors",
 }
 
@@ -76,6 +78,22 @@ def test_rejections_for_capacity_are_one_reason_among_others(dev: Template) -> N
 
     assert (alarm["namespace"], alarm["metric_name"]) == ("LiveCommerce", "RejectedPublish")
     assert alarm["dimensions"]["Reason"] == "capacity"
+
+
+def test_leases_ring_when_a_broadcasts_renewals_fail_and_not_when_one_does(dev: Template) -> None:
+    """Each failing broadcast counts 20 a minute at least (a second's pause, two for a call); strays stay below ten."""
+    alarm = alarms(dev)["LeaseRenewalsFail"]
+
+    assert (alarm["namespace"], alarm["metric_name"], alarm["statistic"]) == ("LiveCommerce", "LeaseFailures", "Sum")
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanThreshold", 10)
+    assert alarm["evaluation_periods"] == 2
+
+
+def test_every_alarm_has_its_page_in_the_runbook(dev: Template) -> None:
+    """Its description names the section that whoever is on call looks for."""
+    headings = [line for line in (ROOT / "docs" / "runbook.md").read_text().splitlines() if line.startswith("## ")]
+
+    assert {name for name in alarms(dev) if not any(name in heading for heading in headings)} == set()
 
 
 @pytest.mark.parametrize("prefix", ["Encryption", "ViewerEncryption"])

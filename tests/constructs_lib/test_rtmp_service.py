@@ -115,7 +115,7 @@ def test_the_task_role_holds_its_own_tasks_and_its_own_leases_and_no_more(prod: 
     statements = prod.statements("Roles_TaskPolicyDocument")
 
     assert statements.keys() == {"ProtectTask", "Leases"}
-    assert statements["ProtectTask"]["actions"] == ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
+    assert statements["ProtectTask"]["actions"] == ["ecs:UpdateTaskProtection"]
     assert statements["ProtectTask"]["resources"] == [
         "arn:aws:ecs:ap-northeast-2:123456789012:task/live-commerce-streaming-prod/*"
     ]

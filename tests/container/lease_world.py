@@ -11,7 +11,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from origin.lease_table import ConflictError, Lease, LeaseTable
+from origin.lease_table import ConflictError, Lease, LeaseTable, Listing
 from origin.leases import RENEW_SECONDS, LeaseRegistry
 from origin.registry import Answer, Holder, LeaseLostError, Position, RegistryUnavailableError
 
@@ -32,6 +32,12 @@ class MemoryTable:
 
     async def read(self, playback_id: str) -> Lease | None:
         return self.leases.get(playback_id)
+
+    async def look(self, playback_id: str) -> Lease | None:
+        return self.leases.get(playback_id)
+
+    async def listing(self) -> Listing:
+        return Listing(frozenset(self.leases), len(self.leases) / 16)
 
     async def write(self, lease: Lease, *, over: str | None) -> None:
         current = self.leases.get(lease.playback_id)
@@ -78,6 +84,18 @@ class Task:
         if fault == "answers slowly":
             await self.world.pass_time(SLOW_SECONDS)
         return lease
+
+    async def look(self, playback_id: str) -> Lease | None:
+        return await self.read(playback_id)
+
+    async def listing(self) -> Listing:
+        fault = self._fault()
+        if fault in {"fails", "answer lost", "arrives later"}:
+            raise RegistryUnavailableError(fault)
+        listing = await self.world.table.listing()
+        if fault == "answers slowly":
+            await self.world.pass_time(SLOW_SECONDS)
+        return listing
 
     async def write(self, lease: Lease, *, over: str | None) -> None:
         fault = self._fault()

@@ -102,6 +102,14 @@ class ScriptedRegistry(InProcessRegistry):
         return self.me if playback_id in self.held else self.holders.get(playback_id)
 
 
+async def listening(public: web.Server) -> web.ServerRunner:
+    """It, on a free port of loopback."""
+    runner = web.ServerRunner(public, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
+    return runner
+
+
 class Got(NamedTuple):
     status: int
     headers: dict[str, str]  # names in small letters, without Date
@@ -122,9 +130,7 @@ class Task:
         self.registry = ScriptedRegistry(Holder(self.name, ""))
         self.router = Router(self.delivery, self.registry, self.peers, cache_bytes=cache_bytes)
         self._server = server(self.router, self._make_room)
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.1)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=4096).start()
+        self._runner = await listening(self._server)
         self.port: int = self._runner.addresses[0][1]
         self.registry.me = Holder(self.name, f"http://127.0.0.1:{self.port}")
         return self

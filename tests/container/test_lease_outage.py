@@ -2,7 +2,7 @@
 
 import asyncio
 
-from origin.lease_table import ConflictError, Lease
+from origin.lease_table import ConflictError, Lease, Listing
 from origin.leases import LEASE_SECONDS, LeaseRegistry
 from origin.registry import Answer, Holder, Position, RegistryUnavailableError
 
@@ -20,6 +20,13 @@ class Table:
         if self.down:
             raise RegistryUnavailableError
         return self.lease
+
+    async def look(self, playback_id: str) -> Lease | None:
+        return await self.read(playback_id)
+
+    async def listing(self) -> Listing:
+        lease = await self.read("any")
+        return Listing(frozenset({lease.playback_id} if lease else ()), 1)
 
     async def write(self, lease: Lease, *, over: str | None) -> None:
         if self.down:

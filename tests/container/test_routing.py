@@ -522,7 +522,8 @@ async def test_requests_to_a_peer_are_limited(pair: Pair, monkeypatch: pytest.Mo
     held += await together_more(other, f"show/720p/{show.hint}", 1, owner)
     assert (await other.get("show/master.m3u8")).status == 200
     held += await together_more(other, f"{INDEX}?{show.next_part}&_HLS_skip=YES", 1, owner)
-    assert (await other.get("show/480p/index.m3u8")).status == 404
+    refused = await other.get("show/480p/index.m3u8")
+    assert (refused.status, refused.headers["cache-control"]) == (503, FOR_A_SECOND)
     show.feed(0.3)
     assert {answer.status for answer in await asyncio.gather(*held)} == {200}
     assert (await other.get("show/480p/index.m3u8")).status == 200

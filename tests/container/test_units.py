@@ -22,7 +22,7 @@ from origin.codecs import Picture
 from origin.delivery import Audience, BadDirectiveError, Directives
 from origin.encoder import KeyFrames, arguments
 from origin.media import VideoConfig, VideoPacket
-from origin.metrics import Metrics
+from origin.metrics import ACTIVE_STREAMS, Metrics
 from origin.registry import Grant, Holder, InProcessRegistry, Position, clock_msn
 from origin.settings import DEFAULT_LADDER, ConfigurationError, Settings, load
 from origin.source import Clock, GopCache, Meter, is_random_access
@@ -111,7 +111,7 @@ def test_logs_are_json_without_secrets(capsys: pytest.CaptureFixture[str]) -> No
 def test_metrics_are_in_cloudwatchs_embedded_format() -> None:
     lines: list[str] = []
     metrics = Metrics(namespace="N", cluster_name="c", service_name="s", write=lines.append)
-    metrics.emit({"ActiveStreams": (2, "Count")}, properties={"streams": ["a"]})
+    metrics.emit({ACTIVE_STREAMS: 2}, properties={"streams": ["a"]})
     metrics.rejected("capacity")
     first, second = (json.loads(line) for line in lines)
     assert abs(first["_aws"]["Timestamp"] / 1000 - time.time()) < 60

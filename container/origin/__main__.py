@@ -14,9 +14,10 @@ def main() -> int:
     """The exit code: 0 after an orderly stop, 1 when something died, 2 for a wrong setting."""
     try:
         settings = load()
-        logs.configure(settings.log_level)
+        concealer = logs.Concealer()
+        logs.configure(settings.log_level, concealer)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(Origin(settings).run())
+            return runner.run(Origin(settings, concealer).run())
     except ConfigurationError as error:
         sys.stderr.write(f"origin: {error}\n")
         return 2

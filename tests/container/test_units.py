@@ -1,7 +1,6 @@
 """The smaller parts, each by itself."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -10,14 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
-from origin import ladder, logs
+from origin import ladder
 from origin.admission import Admission
 from origin.app import bury
-from origin.backend import Backend, BackendUnavailableError, UnauthorizedError
 from origin.codecs import Picture
 from origin.delivery import Audience, BadDirectiveError, Directives
 from origin.encoder import KeyFrames, arguments
@@ -26,7 +22,7 @@ from origin.metrics import Metrics
 from origin.registry import Grant, Holder, InProcessRegistry, Position
 from origin.settings import DEFAULT_LADDER, ConfigurationError, Settings, load
 from origin.source import Clock, GopCache, Meter, is_random_access
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 # --- settings ---
 
@@ -83,29 +79,7 @@ def test_fails_when_parts_do_not_fit_segments() -> None:
         configured(part_seconds=0.8, segment_seconds=1.2)
 
 
-# --- logs and metrics ---
-
-
-def test_logs_are_json_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    try:
-        logs.configure("info")
-        logs.conceal("very-secret-key")
-        logging.getLogger("x").warning("nginx says %s", "very-secret-key", extra={"stream": "very-secret-key"})
-        try:
-            raise ValueError("very-secret-key")  # noqa: TRY301 # the traceback is the point
-        except ValueError:
-            logging.getLogger("x").exception("oh")
-    finally:
-        root.handlers[:], _ = before
-        root.setLevel(before[1])
-    out = capsys.readouterr().out
-    assert "very-secret-key" not in out
-    first, second = (json.loads(line) for line in out.splitlines())
-    assert first["message"] == f"nginx says {logs.fingerprint('very-secret-key')}"
-    assert (first["level"], first["logger"], first["stream"]) == ("warning", "x", logs.fingerprint("very-secret-key"))
-    assert "ValueError" in second["exception"]
+# --- metrics ---
 
 
 def test_metrics_are_in_cloudwatchs_embedded_format() -> None:
@@ -330,73 +304,6 @@ async def test_registry_numbers_rise() -> None:
     await registry.release("id", "s1", Position(first.next_msn + 10_000, 3))
     expected = Grant(Position(first.next_msn + 10_000, 3), continued=True, by_another=False)
     assert await registry.acquire("id", "s2") == expected
-
-
-# --- backend ---
-
-
-class Answer:
-    """A backend that gives one answer, and remembers what it was asked."""
-
-    def __init__(self, status: int, body: str = "", location: str = "") -> None:
-        self.status, self.body, self.location = status, body, location
-        self.asked: list[tuple[dict[str, str], str | None]] = []
-
-    async def reply(self, request: web.Request) -> web.Response:
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        self.asked.append((form, request.headers.get("Authorization")))
-        headers = {"Location": self.location} if self.location else {}
-        return web.Response(status=self.status, text=self.body, headers=headers)
-
-
-async def ask(answer: Answer, token: str | None = None) -> str:
-    app = web.Application()
-    app.router.add_post("/api/streaming/auth", answer.reply)
-    async with TestServer(app) as server, ClientSession() as http:
-        backend = Backend(str(server.make_url("")).rstrip("/"), SecretStr(token) if token else None, http)
-        return await backend.authorize(name="k", app="live", addr="1.2.3.4")
-
-
-@pytest.mark.parametrize(
-    ("body", "playback_id"),
-    [
-        ("", "k"),
-        ("{}", "k"),
-        ("not json", "k"),
-        ("[1]", "k"),
-        ('{"playbackId": null}', "k"),
-        ('{"playbackId": "p-1"}', "p-1"),
-    ],
-)
-async def test_backend_names_the_playback_id(body: str, playback_id: str) -> None:
-    assert await ask(Answer(204 if not body else 200, body)) == playback_id
-
-
-async def test_backend_is_asked_as_agreed() -> None:
-    answer = Answer(200)
-    await ask(answer, token="t0k")  # noqa: S106 # of a backend that lives for one test
-    assert answer.asked == [({"name": "k", "app": "live", "addr": "1.2.3.4"}, "Bearer t0k")]
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
-async def test_fails_when_the_backend_says_no(status: int) -> None:
-    with pytest.raises(UnauthorizedError):
-        await ask(Answer(status))
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(500),
-        Answer(503),
-        Answer(302, location="http://127.0.0.1:9/"),
-        Answer(200, '{"playbackId": "../x"}'),
-        Answer(200, '{"playbackId": 5}'),
-    ],
-)
-async def test_fails_when_the_backend_makes_no_sense(answer: Answer) -> None:
-    with pytest.raises(BackendUnavailableError):
-        await ask(answer)
 
 
 # --- delivery ---

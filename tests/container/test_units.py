@@ -68,6 +68,80 @@ def test_fails_when_a_setting_makes_no_sense(monkeypatch: pytest.MonkeyPatch, na
         load()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://name:secret@api.example",
+        "https://secret@api.example/x",
+        "https://api.example?key=secret",
+        "https://api.example/#secret",
+        "https://api.example/a secret",
+        "https://api.example/${secret}",
+        "https://api.example/secret\n",
+        "https://api.example:0/secret",
+        "https://api.example:99999/secret",
+        "https:///secret",
+        "https://[::1/secret",
+        "https://",
+        "ftp://secret",
+    ],
+)
+def test_fails_when_the_backends_url_has_more_in_it_than_an_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """And the value is not shown: it may hold a password."""
+    monkeypatch.setenv("BACKEND_URL", url)
+    with pytest.raises(ConfigurationError, match="BACKEND_URL: ") as error:
+        load()
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example",
+        "http://backend:3000",
+        "http://10.0.0.7",
+        "http://127.0.0.1.api.example",
+        "http://localhost.x",
+    ],
+)
+def test_fails_when_a_token_would_go_in_clear(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Also to another container: whoever is on that network would read it."""
+    monkeypatch.setenv("BACKEND_URL", url)
+    monkeypatch.setenv("BACKEND_TOKEN", "hush")
+    with pytest.raises(ConfigurationError, match="BACKEND_URL must be https:// with BACKEND_TOKEN") as error:
+        load()
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example", "http://127.0.0.1:3000", "http://127.9.9.9", "http://[::1]:3000", "http://LOCALHOST"]
+)
+def test_token_goes_over_tls_or_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BACKEND_URL", url)
+    monkeypatch.setenv("BACKEND_TOKEN", "hush")
+    assert load().backend_url == url
+
+
+@pytest.mark.parametrize(("value", "token"), [("hush\n", "hush"), (" hush ", "hush"), ("", None), ("\n", None)])
+def test_blanks_around_a_token_are_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, value: str, token: str | None
+) -> None:
+    """Secrets often end with a line break."""
+    monkeypatch.setenv("BACKEND_URL", "https://api.example")
+    monkeypatch.setenv("BACKEND_TOKEN", value)
+    found = load().backend_token
+    assert (found.get_secret_value() if found else None) == token
+
+
+@pytest.mark.parametrize("token", ["hu\r\nsh: x", "hu sh", "hüsh"])
+def test_fails_when_a_token_is_no_token(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("BACKEND_URL", "https://api.example")
+    monkeypatch.setenv("BACKEND_TOKEN", token)
+    with pytest.raises(ConfigurationError, match="BACKEND_TOKEN: ") as error:
+        load()
+    assert "sh: x" not in str(error.value)
+
+
 def test_fails_when_there_is_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BACKEND_URL", raising=False)
     with pytest.raises(ConfigurationError, match="BACKEND_URL"):

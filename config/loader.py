@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-_LARGEST = 256 << 10  # bytes
+_LARGEST = 64 << 10  # bytes
+_LONGEST_LINE = 4096  # bytes; tomllib's time for a dotted key grows with the square of its length
+_DEPTH = 8  # of tables and lists; the deepest that means something has four
 _SHOWN = 120  # characters of what an operator wrote
 _USER = re.compile(r"//[^/@]*@")  # may be a password
 
@@ -140,7 +142,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _toml(raw: bytes) -> dict[str, Any]:
     if len(raw) > _LARGEST:
         raise ValueError(f"{len(raw)} bytes, must have at most {_LARGEST}")
-    return tomllib.loads(raw.decode("utf-8-sig"))
+    if any(len(line) > _LONGEST_LINE for line in raw.splitlines()):
+        raise ValueError(f"a line of more than {_LONGEST_LINE} bytes")
+    values = tomllib.loads(raw.decode("utf-8-sig"))
+    if not _is_shallow(values):
+        raise RecursionError
+    return values
+
+
+def _is_shallow(values: dict[str, Any]) -> bool:
+    layer: list[Any] = [values]
+    for _ in range(_DEPTH):
+        inner = [each for table in layer for each in (table.values() if isinstance(table, dict) else table)]
+        layer = [each for each in inner if isinstance(each, dict | list)]
+    return not layer
 
 
 def _shown_path(path: Path) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding
 
 _LARGEST = 64 << 10  # bytes
-_OURS = re.compile(r"(CDK_DEFAULT|BACKEND_URL|CERTIFICATE_ARN)(_[A-Z0-9_]+)?")
+_OURS = re.compile(r"(CDK_DEFAULT|BACKEND_URL|CERTIFICATE_ARN)(_[A-Z0-9_]{1,32})?")
 
 
 def operator_variables(root: Path) -> dict[str, str]:

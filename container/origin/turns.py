@@ -6,7 +6,7 @@ and a full queue makes room at the cost of the address that fills it most.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -46,20 +46,24 @@ class _Waiter:
 
 
 class Turns:
-    """Places, and the queue for them."""
+    """Places, and the queues for them: by standing, then by address, whose turns come round in circles."""
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
         self._taken = 0
         self._taken_by: Counter[str] = Counter()
-        self._waiting: dict[_Waiter, None] = {}  # in order of arrival
+        self._waiting = 0
+        self._queues: dict[Standing, OrderedDict[str, deque[_Waiter]]] = {each: OrderedDict() for each in Standing}
 
     @asynccontextmanager
     async def turn(self, standing: Standing, address: str) -> AsyncIterator[None]:
         """A place for as long as this lasts; NoTurnError if there is none within the time."""
         loop = asyncio.get_running_loop()
         waiter = _Waiter(standing, address, loop.create_future())
-        self._queue(waiter)
+        if self._waiting >= self._limits.waiting:
+            self._make_room(waiter)
+        self._queues[standing].setdefault(address, deque()).append(waiter)
+        self._waiting += 1
         self._next()
         try:
             await asyncio.wait({waiter.turn}, timeout=self._limits.wait_seconds)
@@ -76,42 +80,50 @@ class Turns:
         finally:
             loop.call_at(max(loop.time(), began + self._limits.hold_seconds), self._free, waiter)
 
-    def _queue(self, waiter: _Waiter) -> None:
-        if len(self._waiting) >= self._limits.waiting:
-            self._make_room(waiter)
-        self._waiting[waiter] = None
-
     def _make_room(self, newcomer: _Waiter) -> None:
         """Turn away the one who came last from the address with the most; NoTurnError: that would be the newcomer."""
-        crowds = Counter(waiter.address for waiter in [*self._waiting, newcomer])
-
-        def weight(waiter: _Waiter) -> tuple[int, int]:
-            return waiter.standing, crowds[waiter.address]
-
-        last = max(reversed(self._waiting), key=weight)
-        if weight(last) <= weight(newcomer):
+        worst = max(standing for standing, queue in self._queues.items() if queue)
+        crowd = max(self._queues[worst].values(), key=len)
+        own = self._queues[worst].get(newcomer.address, ())
+        if newcomer.standing > worst or (newcomer.standing == worst and len(crowd) <= len(own) + 1):
             raise NoTurnError("too many are waiting")
-        del self._waiting[last]
+        last = crowd[-1]
+        self._forget(last)
         last.turn.set_exception(NoTurnError("too many are waiting"))
 
     def _next(self) -> None:
         """Give away the places that are free."""
-        while ready := [waiter for waiter in self._waiting if self._has_place(waiter)]:
-            waiter = min(ready, key=lambda each: (each.standing, self._taken_by[each.address]))
-            del self._waiting[waiter]
+        while waiter := self._first():
+            self._forget(waiter)
+            if waiter.address in (queue := self._queues[waiter.standing]):
+                queue.move_to_end(waiter.address)
             self._taken += 1
             self._taken_by[waiter.address] += 1
             waiter.turn.set_result(None)
 
-    def _has_place(self, waiter: _Waiter) -> bool:
-        limits = self._limits
-        if waiter.standing is Standing.KNOWN:
-            return self._taken < limits.places + limits.places_for_known
-        return self._taken < limits.places and self._taken_by[waiter.address] < limits.places_per_address
+    def _first(self) -> _Waiter | None:
+        """The next one who may have a place. Few addresses can have all that one may have: the search is short."""
+        for standing, queue in self._queues.items():
+            if self._taken >= self._limits.places + (
+                self._limits.places_for_known if standing is Standing.KNOWN else 0
+            ):
+                continue
+            for address, waiters in queue.items():
+                if standing is Standing.KNOWN or self._taken_by[address] < self._limits.places_per_address:
+                    return waiters[0]
+        return None
+
+    def _forget(self, waiter: _Waiter) -> None:
+        waiters = self._queues[waiter.standing][waiter.address]
+        waiters.remove(waiter)
+        self._waiting -= 1
+        if not waiters:
+            del self._queues[waiter.standing][waiter.address]
 
     def _leave(self, waiter: _Waiter) -> None:
-        self._waiting.pop(waiter, None)
-        if waiter.turn.done() and not waiter.turn.exception():
+        if not waiter.turn.done():
+            self._forget(waiter)
+        elif not waiter.turn.exception():
             self._free(waiter)
 
     def _free(self, waiter: _Waiter) -> None:

@@ -162,7 +162,9 @@ def test_fails_when_any_text_is_an_expression_of_terraform(tmp_path: Path, secti
         (b"a = " + b"9" * 5000, "is no valid TOML"),
         (b"\xff", "is no valid TOML"),
         (b'"a\\nb" = 1\n', "a?b = 1: unknown key"),
-        (b"#" * 300_000, "is no valid TOML: 300000 bytes, must have at most 262144"),
+        (b"#\n" * 50_000, "is no valid TOML: 100000 bytes, must have at most 65536"),
+        (b"a" + b".a" * 30_000 + b" = 1", "is no valid TOML: a line of more than 4096 bytes"),
+        (b"a" + b".a" * 2000 + b" = 1", "is no valid TOML: nested too deep"),
     ],
 )
 def test_fails_when_a_file_is_odd_with_lines_of_bounded_length(tmp_path: Path, raw: bytes, said: str) -> None:

@@ -182,7 +182,8 @@ async def test_one_address_never_has_all_places() -> None:
         task.cancel()
     await asyncio.gather(*holding, return_exceptions=True)
     await asyncio.sleep(0.05)
-    assert (turns._taken, len(turns._waiting), dict(turns._taken_by)) == (0, 0, {})
+    assert (turns._taken, turns._waiting, dict(turns._taken_by)) == (0, 0, {})
+    assert not any(turns._queues.values())
 
 
 async def hold(turns: Turns, address: str, standing: Standing = Standing.NEW) -> None:

@@ -1,6 +1,7 @@
 """`python -m origin`: the container's main process."""
 
 import asyncio
+import logging
 import sys
 
 import uvloop
@@ -21,6 +22,9 @@ def main() -> int:
     except ConfigurationError as error:
         sys.stderr.write(f"origin: {error}\n")
         return 2
+    except Exception:  # past the log's own form, a traceback might show what no log may
+        logging.getLogger(__name__).exception("origin failed")
+        return 1
 
 
 if __name__ == "__main__":

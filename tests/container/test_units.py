@@ -48,6 +48,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("BACKEND_URL", "backend:3000", "http"),
         ("LADDER", "[]", "at least one rendition"),
+        ("LADDER", '[{"name":', 'field "ladder".*must be JSON'),
         ("LADDER", '[{"name":"a b","height":720,"video_kbps":2000}]', "NAME"),
         (
             "LADDER",

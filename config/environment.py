@@ -7,7 +7,7 @@ raises `cross_field`, which names the key that an operator would change.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -102,10 +102,31 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _without_a_user(value: str) -> str:
+    if "@" in value.split("://", 1)[-1].split("/", 1)[0]:
+        raise PydanticCustomError(
+            "user", "must have no user or password in it: backend.token_secret_arn is for what nobody may read", {}
+        )
+    return value
+
+
+def _with_a_port_that_exists(value: str) -> str:
+    port = value.split("://", 1)[1].split("/", 1)[0].partition(":")[2]
+    if port and not 1 <= int(port) <= 65535:
+        raise PydanticCustomError("port", "must have a port from 1 to 65535, or none", {})
+    return value
+
+
 AccountId = Annotated[str, _matching(r"\d{12}", "an AWS account id of twelve digits")]
 Region = Annotated[str, _matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region like ap-northeast-2")]
 HttpUrl = Annotated[
-    str, _matching(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s?#]*)?", "an http:// or https:// URL, with no query")
+    str,
+    AfterValidator(_without_a_user),
+    _matching(
+        r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?",
+        "an http:// or https:// URL, with no query",
+    ),
+    AfterValidator(_with_a_port_that_exists),
 ]
 DomainName = Annotated[
     str, _matching(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a domain name like live.example.com")
@@ -240,6 +261,22 @@ class Backend(Section):
         if colon:
             return int(port)
         return 443 if scheme == "https" else 80
+
+    @model_validator(mode="after")
+    def _token_is_sent_over_tls(self) -> Self:
+        if self.token_secret_arn is not None and self.url.startswith("http://") and not self._is_on_loopback:
+            raise cross_field(
+                "url", self.url, "must be https:// with token_secret_arn: everybody on the way would read the token"
+            )
+        return self
+
+    @property
+    def _is_on_loopback(self) -> bool:
+        host = self.url.partition("://")[2].split("/", 1)[0].partition(":")[0]
+        try:
+            return IPv4Address(host).is_loopback
+        except ValueError:
+            return host.lower() == "localhost"
 
 
 class Ingest(Section):

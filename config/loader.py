@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
@@ -14,10 +15,16 @@ from config.environment import NAME_PATTERN, EnvironmentConfig
 from config.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
+
+_LARGEST = 64 << 10  # bytes
+_LONGEST_LINE = 4096  # bytes; tomllib's time for a dotted key grows with the square of its length
+_DEPTH = 8  # of tables and lists; the deepest that means something has four
+_SHOWN = 120  # characters of what an operator wrote
+_USER = re.compile(r"//[^/@]*@")  # may be a password
 
 PLACEHOLDER_ACCOUNT = "123456789012"
 PLACEHOLDER_REGION = "ap-northeast-2"
@@ -99,7 +106,7 @@ def load_environment(path: Path, env: Mapping[str, str]) -> LoadedEnvironment:
     Raises:
         ConfigurationError: with one line for each mistake.
     """
-    document = _Document(shown_path=f"{path.parent.name}/{path.name}", values=_read_toml(path))
+    document = _Document(shown_path=_shown_path(path), values=_read_toml(path))
     name = path.stem
     suffix = name.upper().replace("-", "_")
     document.fill_or_placeholder("aws", "account", ["CDK_DEFAULT_ACCOUNT"], env, PLACEHOLDER_ACCOUNT)
@@ -112,6 +119,8 @@ def load_environment(path: Path, env: Mapping[str, str]) -> LoadedEnvironment:
         raise ConfigurationError(
             f"{document.shown_path}: name = {_shown(document.values['name'])}: unknown key: the file's name is the name"
         )
+    if expressions := list(_expressions(document)):
+        raise ConfigurationError("\n".join(expressions))
     try:
         config = EnvironmentConfig.model_validate({"name": name, **document.values})
     except ValidationError as error:
@@ -121,9 +130,55 @@ def load_environment(path: Path, env: Mapping[str, str]) -> LoadedEnvironment:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path.parent.name}/{path.name}: is no valid TOML: {error}") from None
+        return _toml(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{_shown_path(path)}: cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{_shown_path(path)}: is no valid TOML: nested too deep") from None
+    except ValueError as error:  # tomllib's, Unicode's, and that of numbers with thousands of digits
+        raise ConfigurationError(f"{_shown_path(path)}: is no valid TOML: {_in_one_line(str(error))}") from None
+
+
+def _toml(raw: bytes) -> dict[str, Any]:
+    if len(raw) > _LARGEST:
+        raise ValueError(f"{len(raw)} bytes, must have at most {_LARGEST}")
+    if any(len(line) > _LONGEST_LINE for line in raw.splitlines()):
+        raise ValueError(f"a line of more than {_LONGEST_LINE} bytes")
+    values = tomllib.loads(raw.decode("utf-8-sig"))
+    if not _is_shallow(values):
+        raise RecursionError
+    return values
+
+
+def _is_shallow(values: dict[str, Any]) -> bool:
+    layer: list[Any] = [values]
+    for _ in range(_DEPTH):
+        inner = [each for table in layer for each in (table.values() if isinstance(table, dict) else table)]
+        layer = [each for each in inner if isinstance(each, dict | list)]
+    return not layer
+
+
+def _shown_path(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _expressions(document: _Document) -> Iterator[str]:
+    """A line for each text that Terraform would evaluate."""
+    for location, text in _texts(document.values, ()):
+        if "${" in text or "%{" in text:
+            shown = f"{_where(document, location)} = {_shown(text)}"
+            yield f"{shown}: must have no ${{ or %{{ in it: nothing is expanded here; write the value out"
+
+
+def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    if isinstance(value, str):
+        yield location, value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _texts(each, (*location, key))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _texts(each, (*location, index))
 
 
 def _line(document: _Document, details: ErrorDetails) -> str:
@@ -139,14 +194,17 @@ def _line(document: _Document, details: ErrorDetails) -> str:
             f"{document.shown_path}: the file's name is the environment's name and must be "
             f"{NAME_PATTERN} (2 to 12 lower-case letters, digits and -), got {value}"
         )
-    variable = document.origins.get(tuple(map(str, location)))
-    if variable is not None:
-        where = f".env (or the environment): {variable}"
-    else:
-        where = f"{document.shown_path}: {_dotted(location)}"
+    where = _where(document, location)
     shown = "not set" if details["type"] == "missing" or value is None else f"= {_shown(value)}"
     separator = " " if shown.startswith("=") else " is "
     return f"{where}{separator}{shown}: {_requirement(details)}"
+
+
+def _where(document: _Document, location: tuple[int | str, ...]) -> str:
+    variable = document.origins.get(tuple(map(str, location)))
+    if variable is not None:
+        return f".env (or the environment): {variable}"
+    return f"{document.shown_path}: {_dotted(location)}"
 
 
 def _requirement(details: ErrorDetails) -> str:
@@ -196,9 +254,16 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     text = ""
     for step in location:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
+    return _cut(_in_one_line(text))
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 120 else text[:117] + "..."
+    return _cut(_USER.sub("//…@", json.dumps(value, default=str, ensure_ascii=False)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _in_one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)

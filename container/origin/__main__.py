@@ -1,6 +1,7 @@
 """`python -m origin`: the container's main process."""
 
 import asyncio
+import logging
 import sys
 
 import uvloop
@@ -14,12 +15,16 @@ def main() -> int:
     """The exit code: 0 after an orderly stop, 1 when something died, 2 for a wrong setting."""
     try:
         settings = load()
-        logs.configure(settings.log_level)
+        concealer = logs.Concealer()
+        logs.configure(settings.log_level, concealer)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(Origin(settings).run())
+            return runner.run(Origin(settings, concealer).run())
     except ConfigurationError as error:
         sys.stderr.write(f"origin: {error}\n")
         return 2
+    except Exception:  # past the log's own form, a traceback might show what no log may
+        logging.getLogger(__name__).exception("origin failed")
+        return 1
 
 
 if __name__ == "__main__":

@@ -15,12 +15,14 @@ from aiohttp import web
 
 from origin import ecs, hooks, metrics
 from origin.admission import Admission
+from origin.authorization import Authorization
 from origin.backend import Backend
 from origin.delivery import Delivery
 from origin.fitness import Memory
 from origin.ingest import Ingest
 from origin.lease_table import DynamoDbTable
 from origin.leases import LeaseRegistry
+from origin.logs import Concealer
 from origin.metrics import Metric, Metrics
 from origin.nginx import Nginx
 from origin.peers import Peers
@@ -44,8 +46,10 @@ _BACKLOG = 4096
 class Origin:
     """One origin process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, concealer: Concealer) -> None:
+        """`concealer` is that of the logs."""
         self._settings = settings
+        self._concealer = concealer
         self._metrics = Metrics(
             namespace=settings.metrics_namespace,
             cluster_name=settings.cluster_name,
@@ -64,16 +68,19 @@ class Origin:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(aiohttp.ClientSession())
-            nginx = Nginx(self._settings, http)
+            nginx = Nginx(self._settings, await _client(stack))
             around = Surroundings(
-                settings=self._settings, metrics=self._metrics, admission=self._admission, memory=Memory()
+                settings=self._settings,
+                metrics=self._metrics,
+                admission=self._admission,
+                memory=Memory(),
+                concealer=self._concealer,
             )
-            backend = Backend(self._settings.backend_url, self._settings.backend_token, http)
+            backend = Backend(self._settings.backend_url, self._settings.backend_token, await _client(stack))
             peers = Peers()
             stack.push_async_callback(peers.close)
-            registry = self._registry(await ecs.identity(self._settings, http), peers, stack)
-            self._ingest = Ingest(around, backend, registry, nginx.drop)
+            registry = self._registry(await ecs.identity(self._settings, await _client(stack)), peers, stack)
+            self._ingest = Ingest(around, Authorization(backend), registry, nginx.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
             self._router = Router(self._delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
             await self._listen(stack)
@@ -81,6 +88,7 @@ class Origin:
             stack.push_async_callback(nginx.stop)
             chores = [self._sweep, self._report, _reap]
             if self._settings.ecs_agent_uri:
+                http = await _client(stack)
                 chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
             for chore in chores:
                 stack.callback(asyncio.create_task(chore()).cancel)
@@ -234,6 +242,17 @@ class Origin:
                 for session in self._ingest.sessions
             ],
         }
+
+
+async def _client(stack: AsyncExitStack) -> aiohttp.ClientSession:
+    """A client for one purpose: what is slow to answer takes no connection from anything else.
+
+    Each purpose bounds its requests itself; nobody's cookies are kept.
+    """
+    connector = aiohttp.TCPConnector(limit=0)
+    return await stack.enter_async_context(
+        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    )
 
 
 async def _reap() -> None:

@@ -1,11 +1,29 @@
-"""The loopback side: nginx-rtmp's hooks, and the status that people on this machine ask for."""
+"""The loopback side: nginx-rtmp's hooks, and the status that people on this machine ask for.
 
-from collections.abc import Callable
+A hook's body has what strangers wrote in it, the arguments of a name byte for byte. So it is taken apart here, as the
+form that nginx-rtmp writes, whatever its header says; and no handler's failure is more than one line and a no.
+"""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from traceback import extract_tb
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
 from origin.ingest import Ingest, Publisher, RefusedError
+
+_LOG = logging.getLogger(__name__)
+
+LARGEST = 16 << 10  # bytes; nginx-rtmp's own bounds on names and arguments make it 4 KiB at most
+_FIELDS = 64  # nginx-rtmp writes ten, before a name's arguments
+_APP_CHARACTERS = 256
+_NAME_CHARACTERS = 256
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def application(ingest: Ingest, status: Callable[[], dict[str, Any]]) -> web.Application:
@@ -13,35 +31,78 @@ def application(ingest: Ingest, status: Callable[[], dict[str, Any]]) -> web.App
 
     async def publish(request: web.Request) -> web.Response:
         try:
-            await ingest.publish(await _publisher(request))
+            await ingest.publish(publisher(await _body(request)))
         except RefusedError as refusal:
             return web.Response(status=403, text=refusal.reason)
         return web.Response(text="ok")
 
     async def publish_done(request: web.Request) -> web.Response:
-        ingest.done(await _publisher(request))
+        ingest.done(publisher(await _body(request)))
         return web.Response(text="ok")
 
     async def show(_: web.Request) -> web.Response:
         return web.json_response(status())
 
-    app = web.Application(client_max_size=64 << 10)
+    app = web.Application()
     app.add_routes(
         [
-            web.post("/hooks/publish", publish),
-            web.post("/hooks/publish_done", publish_done),
+            web.post("/hooks/publish", _denying(publish)),
+            web.post("/hooks/publish_done", _denying(publish_done)),
             web.get("/status", show),
         ]
     )
     return app
 
 
-async def _publisher(request: web.Request) -> Publisher:
-    """The hook's fields. A key's own query arguments come last and may repeat a name: the first one counts."""
-    form = await request.post()
+def _denying(handler: Handler) -> Handler:
+    """What fails in a way that nobody thought of is one line in the log, and a no."""
 
-    def first(name: str) -> str:
-        value = form.get(name, "")
-        return value if isinstance(value, str) else ""
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return await handler(request)
+        except Exception as error:  # noqa: BLE001 # see above
+            where = extract_tb(error.__traceback__)[-1]
+            _LOG.error(  # strangers must not be able to fill the log with tracebacks
+                "hook failed",
+                extra={"hook": request.path, "error": type(error).__name__, "at": f"{where.name}:{where.lineno}"},
+            )
+            return web.Response(status=403, text="failed")
 
-    return Publisher(name=first("name"), app=first("app"), addr=first("addr"), client=first("clientid"))
+    return handle
+
+
+async def _body(request: web.Request) -> bytes:
+    """All of it, or nothing if it is too long for one of nginx-rtmp's."""
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST:
+            return b""
+    return bytes(body)
+
+
+def publisher(body: bytes) -> Publisher:
+    """A hook's fields. A name's own query arguments come last and may repeat one: the first one counts."""
+    first: dict[str, str] = {}
+    for pair in body.split(b"&", _FIELDS)[:_FIELDS]:
+        name, _, value = pair.partition(b"=")
+        first.setdefault(_decoded(name), _decoded(value))
+    client, addr = first.get("clientid", ""), first.get("addr", "")
+    return Publisher(
+        name=first.get("name", "")[:_NAME_CHARACTERS],
+        app=first.get("app", "")[:_APP_CHARACTERS],
+        addr=addr if _is_address(addr) else "",
+        client=client if re.fullmatch("[0-9]{1,20}", client) else "",
+    )
+
+
+def _decoded(text: bytes) -> str:
+    return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8", "replace")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from origin import rtmp
-from origin.backend import NAME, Backend, BackendUnavailableError, UnauthorizedError
+from origin.authorization import Authority
 from origin.intake import UnsupportedSourceError
-from origin.logs import conceal, fingerprint
+from origin.logs import fingerprint
 from origin.program import EncoderGivenUpError
+from origin.refusals import Refusals
 from origin.registry import Answer, RegistryUnavailableError, StreamRegistry, StreamTakenError
 from origin.renewal import keep
 from origin.session import Session, Surroundings
 from origin.stream import Stream
+from origin.verdict import NAME, BackendUnavailableError, UnauthorizedError
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,6 +56,10 @@ class Publisher(NamedTuple):
     addr: str
     client: str
 
+    def __repr__(self) -> str:
+        """Fit for logs and exceptions."""
+        return f"Publisher({fingerprint(self.name)}, addr={self.addr!r}, client={self.client!r})"
+
 
 @dataclass(eq=False)
 class _Live:
@@ -67,7 +73,7 @@ Drop = Callable[[str, str], Awaitable[None]]
 class Ingest:
     """Lets publishers in, runs their sessions, and sends them away."""
 
-    def __init__(self, around: Surroundings, backend: Backend, registry: StreamRegistry, drop: Drop) -> None:
+    def __init__(self, around: Surroundings, backend: Authority, registry: StreamRegistry, drop: Drop) -> None:
         """`drop` makes nginx hang up on the publisher of a name with that client number."""
         self.streams: dict[str, Stream] = {}
         self.draining = False
@@ -77,6 +83,7 @@ class Ingest:
         self._drop = drop
         self._live: dict[str, _Live] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._refusals = Refusals(around.metrics)
 
     @property
     def sessions(self) -> list[Session]:
@@ -87,22 +94,15 @@ class Ingest:
         try:
             await self._admit(publisher)
         except RefusedError as refusal:
-            self._around.metrics.rejected(refusal.reason)
-            _LOG.warning(
-                "publisher refused",
-                extra={
-                    "reason": refusal.reason,
-                    "detail": str(refusal),
-                    "key": fingerprint(publisher.name),
-                    "addr": publisher.addr,
-                },
+            self._refusals.tell(
+                refusal.reason,
+                {"detail": str(refusal), "key": fingerprint(publisher.name), "addr": publisher.addr},
             )
             raise
 
     async def _admit(self, publisher: Publisher) -> None:
         if publisher.app != APP or not NAME.fullmatch(publisher.name):
             raise RefusedError("invalid_name", "stream keys match [A-Za-z0-9_-]{1,128}")
-        conceal(publisher.name)
         if self.draining:
             raise RefusedError("draining")
         try:
@@ -111,8 +111,9 @@ class Ingest:
             raise RefusedError("unauthorized", str(error)) from None
         except BackendUnavailableError as error:
             raise RefusedError("backend_unavailable", str(error)) from None
-        async with self._locks.setdefault(playback_id, asyncio.Lock()):
-            await self._begin(publisher, playback_id)
+        with self._around.concealer.concealing(publisher.name):
+            async with self._locks.setdefault(playback_id, asyncio.Lock()):
+                await self._begin(publisher, playback_id)
 
     async def _begin(self, publisher: Publisher, playback_id: str) -> None:
         if present := self._live.get(playback_id):
@@ -136,7 +137,7 @@ class Ingest:
             around.admission.hand_over(claim, session)
         finally:
             around.admission.release(claim)
-        task = asyncio.create_task(self._run(session, playback_id))
+        task = asyncio.create_task(self._run_concealed(session, playback_id))
         self._live[playback_id] = _Live(session, task)
         _LOG.info(
             "publisher let in",
@@ -200,6 +201,10 @@ class Ingest:
                 # Its last packets may still be on their way to us; the session ends by itself after them.
                 asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, live.session.stop)
 
+    async def _run_concealed(self, session: Session, playback_id: str) -> None:
+        with self._around.concealer.concealing(session.key):
+            await self._run(session, playback_id)
+
     async def _run(self, session: Session, playback_id: str) -> None:
         reason: Reason | None = None
         began = time.monotonic()
@@ -233,6 +238,7 @@ class Ingest:
 
     def sweep(self) -> None:
         """End streams whose publisher did not come back, and forget the ones that ended a while ago."""
+        self._refusals.sweep()
         now = time.monotonic()
         settings = self._around.settings
         for playback_id, stream in list(self.streams.items()):

@@ -85,6 +85,6 @@ class Metrics:
         }
         self.write(json.dumps(line, default=str))
 
-    def rejected(self, reason: str) -> None:
-        """A publisher was turned away, or a live one dropped, for this reason."""
-        self.emit({REJECTED_PUBLISH: 1}, by={"Reason": reason})
+    def rejected(self, reason: str, number: int = 1) -> None:
+        """Publishers were turned away, or live ones dropped, for this reason."""
+        self.emit({REJECTED_PUBLISH: number}, by={"Reason": reason})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
+from origin import nginx_log
 from origin.ingest import APP
 from origin.settings import Settings
 
@@ -75,8 +76,8 @@ class Nginx:
         assert self._process
         assert self._process.stderr
         async for line in self._process.stderr:
-            text = line.decode("utf-8", "replace").strip()
-            _LOG.log(logging.INFO if "[notice]" in text or "[info]" in text else logging.WARNING, "nginx: %s", text)
+            level, text = nginx_log.entry(line)
+            _LOG.log(level, "nginx: %s", text)
 
     async def stop(self) -> None:
         """End master and worker."""

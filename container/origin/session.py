@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from origin import ladder, rtmp
@@ -14,6 +14,7 @@ from origin.codecs import Picture, picture
 from origin.encoder import KeyFrames
 from origin.fitness import KEY_FRAME_ADVICE, Fitness, Memory
 from origin.intake import Intake, UnsupportedSourceError
+from origin.logs import Concealer, fingerprint
 from origin.media import VideoPacket
 from origin.metrics import ENCODER_BEHIND, ENCODER_FAILURES, TIME_TO_FIRST_SEGMENT, Metrics
 from origin.packager import Rendition
@@ -39,6 +40,7 @@ class Surroundings:
     metrics: Metrics
     admission: Admission
     memory: Memory
+    concealer: Concealer = field(default_factory=Concealer)
 
 
 class Session:
@@ -226,7 +228,7 @@ class Session:
         _LOG.warning(
             "source does not fit, top rendition is encoded from now on: %s",
             reason,
-            extra={"stream": self.label, "key": self.key},
+            extra={"stream": self.label, "key": fingerprint(self.key)},
         )
         self._around.memory.remember(self.key, reason)
         plans = self._plan(copy=False)

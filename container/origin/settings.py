@@ -1,12 +1,35 @@
 """Settings: environment variables in, one frozen object out. Nothing else in this package reads the environment."""
 
+import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+_URL = re.compile(
+    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+)
+
+
+def _port_is_valid(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class ConfigurationError(ValueError):
@@ -76,10 +99,33 @@ class Settings(BaseSettings):
 
     @field_validator("backend_url")
     @classmethod
-    def _backend_url_is_http(cls, value: str) -> str:
+    def _backend_url_is_plain_http(cls, value: str) -> str:
+        # Never shows the value: somebody may have put a password into it.
         if not value.startswith(("http://", "https://")):
-            raise ValueError(f"must be an http:// or https:// URL, got {value!r}")
+            raise ValueError("must be an http:// or https:// URL")
+        if not _URL.fullmatch(value) or not _port_is_valid(value):
+            raise ValueError(
+                "must be http(s)://host[:port][/path], with no user, password, query, fragment or blanks; "
+                "BACKEND_TOKEN is for what the backend is to know us by"
+            )
         return value.rstrip("/")
+
+    @field_validator("backend_token")
+    @classmethod
+    def _token_fits_into_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value().strip() if value else ""  # secrets often end with a line break
+        if not re.fullmatch("[!-~]*", token):
+            raise ValueError("must be printable ASCII without blanks")
+        return SecretStr(token) if token else None
+
+    @model_validator(mode="after")
+    def _token_is_sent_over_tls(self) -> Self:
+        if self.backend_token and self.backend_url.startswith("http://") and not _is_loopback(self.backend_url):
+            raise ValueError(
+                "BACKEND_URL must be https:// with BACKEND_TOKEN, or on this machine (localhost): "
+                "everybody on the way would read the token"
+            )
+        return self
 
     @field_validator("ladder")
     @classmethod
@@ -110,3 +156,5 @@ def load() -> Settings:
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigurationError("; ".join(problems)) from None
+    except SettingsError as error:  # no JSON where a list has to be; its text names the field
+        raise ConfigurationError(f"{error}; must be JSON") from None

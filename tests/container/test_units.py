@@ -1,7 +1,6 @@
 """The smaller parts, each by itself."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -10,14 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
-from origin import ladder, logs
+from origin import ladder
 from origin.admission import Admission
 from origin.app import bury
-from origin.backend import Backend, BackendUnavailableError, UnauthorizedError
 from origin.codecs import Picture
 from origin.delivery import Audience, BadDirectiveError, Directives
 from origin.encoder import KeyFrames, arguments
@@ -26,7 +22,7 @@ from origin.metrics import ACTIVE_STREAMS, Metrics
 from origin.registry import Grant, Holder, InProcessRegistry, Position, clock_msn
 from origin.settings import DEFAULT_LADDER, ConfigurationError, Settings, load
 from origin.source import Clock, GopCache, Meter, is_random_access
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 # --- settings ---
 
@@ -52,6 +48,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("BACKEND_URL", "backend:3000", "http"),
         ("LADDER", "[]", "at least one rendition"),
+        ("LADDER", '[{"name":', 'field "ladder".*must be JSON'),
         ("LADDER", '[{"name":"a b","height":720,"video_kbps":2000}]', "NAME"),
         (
             "LADDER",
@@ -72,6 +69,80 @@ def test_fails_when_a_setting_makes_no_sense(monkeypatch: pytest.MonkeyPatch, na
         load()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://name:secret@api.example",
+        "https://secret@api.example/x",
+        "https://api.example?key=secret",
+        "https://api.example/#secret",
+        "https://api.example/a secret",
+        "https://api.example/${secret}",
+        "https://api.example/secret\n",
+        "https://api.example:0/secret",
+        "https://api.example:99999/secret",
+        "https:///secret",
+        "https://[::1/secret",
+        "https://",
+        "ftp://secret",
+    ],
+)
+def test_fails_when_the_backends_url_has_more_in_it_than_an_address(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """And the value is not shown: it may hold a password."""
+    monkeypatch.setenv("BACKEND_URL", url)
+    with pytest.raises(ConfigurationError, match="BACKEND_URL: ") as error:
+        load()
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://api.example",
+        "http://backend:3000",
+        "http://10.0.0.7",
+        "http://127.0.0.1.api.example",
+        "http://localhost.x",
+    ],
+)
+def test_fails_when_a_token_would_go_in_clear(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Also to another container: whoever is on that network would read it."""
+    monkeypatch.setenv("BACKEND_URL", url)
+    monkeypatch.setenv("BACKEND_TOKEN", "hush")
+    with pytest.raises(ConfigurationError, match="BACKEND_URL must be https:// with BACKEND_TOKEN") as error:
+        load()
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example", "http://127.0.0.1:3000", "http://127.9.9.9", "http://[::1]:3000", "http://LOCALHOST"]
+)
+def test_token_goes_over_tls_or_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BACKEND_URL", url)
+    monkeypatch.setenv("BACKEND_TOKEN", "hush")
+    assert load().backend_url == url
+
+
+@pytest.mark.parametrize(("value", "token"), [("hush\n", "hush"), (" hush ", "hush"), ("", None), ("\n", None)])
+def test_blanks_around_a_token_are_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, value: str, token: str | None
+) -> None:
+    """Secrets often end with a line break."""
+    monkeypatch.setenv("BACKEND_URL", "https://api.example")
+    monkeypatch.setenv("BACKEND_TOKEN", value)
+    found = load().backend_token
+    assert (found.get_secret_value() if found else None) == token
+
+
+@pytest.mark.parametrize("token", ["hu\r\nsh: x", "hu sh", "hüsh"])
+def test_fails_when_a_token_is_no_token(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("BACKEND_URL", "https://api.example")
+    monkeypatch.setenv("BACKEND_TOKEN", token)
+    with pytest.raises(ConfigurationError, match="BACKEND_TOKEN: ") as error:
+        load()
+    assert "sh: x" not in str(error.value)
+
+
 def test_fails_when_there_is_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BACKEND_URL", raising=False)
     with pytest.raises(ConfigurationError, match="BACKEND_URL"):
@@ -83,29 +154,7 @@ def test_fails_when_parts_do_not_fit_segments() -> None:
         configured(part_seconds=0.8, segment_seconds=1.2)
 
 
-# --- logs and metrics ---
-
-
-def test_logs_are_json_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    try:
-        logs.configure("info")
-        logs.conceal("very-secret-key")
-        logging.getLogger("x").warning("nginx says %s", "very-secret-key", extra={"stream": "very-secret-key"})
-        try:
-            raise ValueError("very-secret-key")  # noqa: TRY301 # the traceback is the point
-        except ValueError:
-            logging.getLogger("x").exception("oh")
-    finally:
-        root.handlers[:], _ = before
-        root.setLevel(before[1])
-    out = capsys.readouterr().out
-    assert "very-secret-key" not in out
-    first, second = (json.loads(line) for line in out.splitlines())
-    assert first["message"] == f"nginx says {logs.fingerprint('very-secret-key')}"
-    assert (first["level"], first["logger"], first["stream"]) == ("warning", "x", logs.fingerprint("very-secret-key"))
-    assert "ValueError" in second["exception"]
+# --- metrics ---
 
 
 def test_metrics_are_in_cloudwatchs_embedded_format() -> None:
@@ -331,73 +380,6 @@ async def test_registry_numbers_rise() -> None:
     await registry.release("id", "s1", Position(first.next_msn + 10_000, 3))
     expected = Grant(Position(first.next_msn + 10_000, 3), continued=True, by_another=False)
     assert await registry.acquire("id", "s2") == expected
-
-
-# --- backend ---
-
-
-class Answer:
-    """A backend that gives one answer, and remembers what it was asked."""
-
-    def __init__(self, status: int, body: str = "", location: str = "") -> None:
-        self.status, self.body, self.location = status, body, location
-        self.asked: list[tuple[dict[str, str], str | None]] = []
-
-    async def reply(self, request: web.Request) -> web.Response:
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        self.asked.append((form, request.headers.get("Authorization")))
-        headers = {"Location": self.location} if self.location else {}
-        return web.Response(status=self.status, text=self.body, headers=headers)
-
-
-async def ask(answer: Answer, token: str | None = None) -> str:
-    app = web.Application()
-    app.router.add_post("/api/streaming/auth", answer.reply)
-    async with TestServer(app) as server, ClientSession() as http:
-        backend = Backend(str(server.make_url("")).rstrip("/"), SecretStr(token) if token else None, http)
-        return await backend.authorize(name="k", app="live", addr="1.2.3.4")
-
-
-@pytest.mark.parametrize(
-    ("body", "playback_id"),
-    [
-        ("", "k"),
-        ("{}", "k"),
-        ("not json", "k"),
-        ("[1]", "k"),
-        ('{"playbackId": null}', "k"),
-        ('{"playbackId": "p-1"}', "p-1"),
-    ],
-)
-async def test_backend_names_the_playback_id(body: str, playback_id: str) -> None:
-    assert await ask(Answer(204 if not body else 200, body)) == playback_id
-
-
-async def test_backend_is_asked_as_agreed() -> None:
-    answer = Answer(200)
-    await ask(answer, token="t0k")  # noqa: S106 # of a backend that lives for one test
-    assert answer.asked == [({"name": "k", "app": "live", "addr": "1.2.3.4"}, "Bearer t0k")]
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
-async def test_fails_when_the_backend_says_no(status: int) -> None:
-    with pytest.raises(UnauthorizedError):
-        await ask(Answer(status))
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(500),
-        Answer(503),
-        Answer(302, location="http://127.0.0.1:9/"),
-        Answer(200, '{"playbackId": "../x"}'),
-        Answer(200, '{"playbackId": 5}'),
-    ],
-)
-async def test_fails_when_the_backend_makes_no_sense(answer: Answer) -> None:
-    with pytest.raises(BackendUnavailableError):
-        await ask(answer)
 
 
 # --- delivery ---

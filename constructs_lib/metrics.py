@@ -46,6 +46,10 @@ class OriginMetrics:
         """Capacity in use on a task; a broadcast that has to be encoded counts twice."""
         return self._metric("StreamsPerTask", "Average", "streams per task")
 
+    def busy_tasks(self) -> Metric:
+        """Tasks that are protected or want to be; each says so once in every minute."""
+        return self._metric("BusyTasks", "Sum", "busy tasks")
+
     def rejected_publishes(self) -> Metric:
         """Publishers turned away, for whatever reason."""
         return self._metric("RejectedPublish", "Sum", "rejected publishes")

@@ -170,6 +170,7 @@ class Origin:
             self._ingest.sweep()
 
     async def _report(self) -> None:
+        minute = 0
         while True:
             self._look(_REPORT_SECONDS)
             values: dict[str, Any] = {
@@ -181,6 +182,8 @@ class Origin:
                 values["EncoderSpeed"] = (min(self._speeds.values()), "None")
             if failures := self._router.failures():
                 values["PeerFailures"] = (failures, "Count")
+            if minute != (minute := int(time.time() // 60)):  # once in each: the sum over a minute counts tasks
+                values["BusyTasks"] = (int(self._needed()), "Count")
             self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
             await asyncio.sleep(_REPORT_SECONDS)
 

@@ -129,7 +129,14 @@ outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of 
 # Two at a time: much of it is broadcasts, which take their time. In order of names, the longest file comes early.
 test: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## every test
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests
+
+.PHONY: test-repeat
+test-repeat: RUNS := 10
+test-repeat: UNDER := quiet one-core busy half
+test-repeat: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## every test (or TESTS=...), RUNS=10 times under each of UNDER="quiet one-core busy half"
+	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
+	@$(PY) scripts/repeat_tests.py --runs $(RUNS) --under $(UNDER) $(if $(TESTS),-- $(TESTS))
 
 .PHONY: image-arm64
 image-arm64: .venv/.all-ready ## build the image for ARM64, what tasks run on by default, and test it under emulation (half an hour)

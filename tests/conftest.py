@@ -1,27 +1,62 @@
-"""Fixtures of the whole suite. Synthesis happens once in a session; figures that tests measure end in a table."""
+"""Fixtures of the whole suite, and its order. Synthesis and the image happen once; figures end in a table."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.container.image import ImageError, build
 from tests.shipped import everything_config, shipped_configs, synthesize_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Generator
 
     from tests.template import Template
 
 _FIGURES = "figures"  # the property of a test in which it records what it measured
+_HERE = Path(__file__).parent
+_IMAGE_FOLDERS = (_HERE / "container", _HERE / "cluster")
+_IMAGE_FIXTURES = {"backend", "image", "project", "whole_bed"}
+_LONGEST = ("test_scenarios.py", "test_sources.py", "test_browser.py", "test_faults.py")  # minutes each
 
 
 def pytest_configure() -> None:
     """What runs in a shell's background ignores Ctrl-C, and so would all that tests start and interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _needs_image(item: pytest.Item) -> bool:
+    in_folder = any(item.path.is_relative_to(folder) for folder in _IMAGE_FOLDERS)
+    return in_folder and not _IMAGE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One worker builds the image while the others do what needs none; at the end nobody waits for a long file."""
+    with_image = {item.path for item in items if _needs_image(item)}
+
+    def turn(item: pytest.Item) -> tuple[int, int]:
+        if item.path not in with_image:
+            return 1, 0
+        if item.path.name == "test_image.py":
+            return 0, 0
+        return 2, _LONGEST.index(item.path.name) if item.path.name in _LONGEST else len(_LONGEST)
+
+    items.sort(key=turn)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """The image is built before a test's time begins: on a slow machine it takes longer than any test may."""
+    if _needs_image(item) and os.environ.get("ORIGIN") != "native":
+        with contextlib.suppress(ImageError):  # who uses it says why
+            build()
+    return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

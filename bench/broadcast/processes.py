@@ -20,7 +20,7 @@ def origin(**more: object) -> Iterator[tuple[Backend, Origin]]:
     os.environ["ORIGIN"] = "native"
     backend = Backend()
     try:
-        running = Origin(backend.url, **{"LADDER": LADDER} | more)
+        running = Origin(backend.url, **{"LADDER": LADDER, "ENCODER_PATIENCE_SECONDS": 5} | more)
         try:
             yield backend, running
         finally:

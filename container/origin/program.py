@@ -17,8 +17,6 @@ from origin.timeline import Generation
 _LOG = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 5
-_LONG_LAG_MS = 5000  # a start from the last key frame or a burst from the network is caught up with in less
-_LAG_PATIENCE_MS = 5000
 _RESTART_DELAYS_SECONDS = (0.0, 0.2, 0.5, 0.5)  # before each restart in a row that gave no picture
 _CRASHES_PER_MINUTE = 8
 
@@ -59,6 +57,7 @@ class Program:
         cache: GopCache,
         *,
         segment_seconds: float,
+        patience_seconds: float,
         events: Events,
     ) -> None:
         self.generation = generation
@@ -68,6 +67,7 @@ class Program:
         self._config = config
         self._cache = cache
         self._segment_seconds = segment_seconds
+        self._patience_ms = 1000 * patience_seconds
         self._events = events
         self._encoded_plans = [plan for plan in plans if not plan.copied]
         renditions = dict(zip(plans, stream.prepare(plans), strict=True))
@@ -202,11 +202,11 @@ class Program:
             return
         lag = _Lag(newest, newest - self._reached, self.encoder.pictures_out)
         before = self._lag
-        if lag.ms < _LONG_LAG_MS:
+        if lag.ms < self._patience_ms:
             self._lag = None
         elif before is None:
             self._lag = lag
-        elif newest - before.at > _LAG_PATIENCE_MS:
+        elif newest - before.at > self._patience_ms:
             self._lag = None
             self._judge(before, lag)
 

@@ -293,6 +293,7 @@ class Session:
             config,
             self._cache,
             segment_seconds=self._around.settings.segment_seconds,
+            patience_seconds=self._around.settings.encoder_patience_seconds,
             events=Events(
                 advanced=self._note_first_segment,
                 crashed=self._note_crash,

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     segment_seconds: float = Field(default=2.0, ge=1.0, le=10.0)
     part_seconds: float = Field(default=0.35, ge=0.2, le=1.0)
     playlist_segments: int = Field(default=8, ge=4, le=60)
+    # FFmpeg may be this far behind the source, and for this long: more than a start from the last key frame or a burst
+    # from the network takes to catch up with. Then it hangs, or does not keep up and gets less to do.
+    encoder_patience_seconds: float = Field(default=5.0, ge=1.0)
     cluster_name: str = "local"
     service_name: str = "origin"
     metrics_namespace: str = "LiveCommerce"

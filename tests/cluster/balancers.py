@@ -138,7 +138,7 @@ def balancers(host: Host, targets: Mapping[str, str], folder: Path) -> Iterator[
                 raise BedError(f"haproxy ended: {log.read_text()[-2000:]}")
             return port_open(host, "127.0.0.1", HTTP_PORT)
 
-        wait_for(up, "HAProxy", 20)
+        wait_for(up, "HAProxy")
         yield Balancers(host, control)
     finally:
         stop(process)

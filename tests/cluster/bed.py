@@ -117,7 +117,7 @@ class Bed:
             owners = [task for task in self.tasks.values() if task.running and task.has(playback_id)]
             return owners[0] if len(owners) == 1 else None
 
-        owner: Task = eventually(look, f"one owner of {playback_id}", 30)
+        owner: Task = eventually(look, f"one owner of {playback_id}")
         return owner
 
     def wait_until_playable(self, broadcasts: Sequence[Broadcast]) -> None:
@@ -126,7 +126,7 @@ class Bed:
             owner = self.owner(each.playback_id)
             for name in RENDITIONS:
                 path = f"/hls/{each.playback_id}/{name}/index.m3u8"
-                eventually(lambda: owner.get(HTTP_PORT, path)[0] == 200, path, 30)  # noqa: B023 - called within this turn
+                eventually(lambda: owner.get(HTTP_PORT, path)[0] == 200, path)  # noqa: B023 - called within this turn
 
     def audience(self, broadcasts: Sequence[Broadcast], count: int) -> Audience:
         """Viewers of these broadcasts, through the balancer."""

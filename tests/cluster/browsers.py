@@ -40,7 +40,7 @@ def browser(host: Host, hls_base_url: str, folder: Path) -> Iterator[Viewer]:
         env={**os.environ, "HLS_BASE_URL": hls_base_url},
     )
     try:
-        wait_for(lambda: port_open(host, "127.0.0.1", PAGE_PORT), "player page", 20)
+        wait_for(lambda: port_open(host, "127.0.0.1", PAGE_PORT), "player page")
         with Viewer(_Page(), folder / "profile", chromium=wrapper) as viewer:
             yield viewer
     finally:

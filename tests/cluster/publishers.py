@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.cluster.services import stop
@@ -13,6 +11,7 @@ from tests.container import publisher
 
 if TYPE_CHECKING:
     import subprocess
+    from pathlib import Path
 
     from tests.cluster.network import Host
 
@@ -33,7 +32,7 @@ class Broadcast:
         self.connected: list[float] = []  # when each connection was begun, in seconds since 1970
         self.cuts = 0  # connections that ended without `stop` or `reconnect`
         options = [*OPTIONS, "--clock"] if clock else OPTIONS
-        self._command = [sys.executable, str(Path(publisher.__file__)), f"{url}/{self.key}", *options]
+        self._command = publisher.program(f"{url}/{self.key}", *options)
         self._host, self._log = host, log
         self._over = threading.Event()
         self._meant = threading.Event()

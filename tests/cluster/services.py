@@ -14,7 +14,7 @@ import boto3
 
 from constructs_lib.leases_table import LEASE_KEY, LEASE_TTL
 from tests.cluster.network import BedError, Host, alive
-from tests.container.image import wait_for
+from tests.container.image import PATIENCE_SECONDS, wait_for
 
 if TYPE_CHECKING:
     import subprocess
@@ -49,7 +49,7 @@ def stop(process: subprocess.Popen[str]) -> None:
     """End a program and all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def dynamodb(host: Host, folder: Path) -> Iterator[str]:
                 raise BedError(f"moto ended: {log.read_text()[-2000:]}")
             return port_open(host, "127.0.0.1", DYNAMODB_PORT)
 
-        wait_for(up, "DynamoDB", 60)
+        wait_for(up, "DynamoDB")
         host.call(_create_table)
         yield f"http://{host.address}:{DYNAMODB_PORT}"
     finally:

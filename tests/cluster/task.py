@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tests.cluster.network import LINK_LOCAL, Host
 from tests.container.ecs_agent import API, METADATA, EcsAgent
-from tests.container.image import Container, Image, wait_for
+from tests.container.image import PATIENCE_SECONDS, Container, Image, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.cluster.loops import Loop
 
 HTTP_PORT, STATUS_PORT, ECS_PORT = 8080, 8090, 80
+_ASK_SECONDS = 5  # a task that sleeps says nothing
 
 
 class Task:
@@ -46,7 +47,7 @@ class Task:
         self.container: Container = self._stack.enter_context(
             self._image.run(self._environment, self._log, network_namespace=self.host.namespace)
         )
-        wait_for(self._healthy, f"healthy {self.name} ({self._log})", 60)
+        wait_for(self._healthy, f"healthy {self.name} ({self._log})")
         return self
 
     def _healthy(self) -> bool:
@@ -56,11 +57,11 @@ class Task:
             return self.get(HTTP_PORT, "/health")[0] == 200
         return False
 
-    def get(self, port: int, path: str) -> tuple[int, bytes]:
-        """What a port on this host's loopback answers."""
+    def get(self, port: int, path: str, seconds: float = PATIENCE_SECONDS) -> tuple[int, bytes]:
+        """What a port on this host's loopback answers; TimeoutError if nothing in this time."""
 
         def fetch() -> tuple[int, bytes]:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
             with contextlib.closing(connection):
                 connection.request("GET", path)
                 response = connection.getresponse()
@@ -76,14 +77,14 @@ class Task:
     def protected(self) -> bool:
         return self.agent.protected
 
-    def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(self.get(STATUS_PORT, "/status")[1])
+    def status(self, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        status: dict[str, Any] = json.loads(self.get(STATUS_PORT, "/status", seconds)[1])
         return status
 
     def has(self, playback_id: str) -> bool:
-        """Whether this stream's publisher is here."""
+        """Whether this stream's publisher is here, as far as the task can be asked."""
         with contextlib.suppress(OSError, http.client.HTTPException):
-            return any(each["stream"] == playback_id for each in self.status()["streams"])
+            return any(each["stream"] == playback_id for each in self.status(_ASK_SECONDS)["streams"])
         return False
 
     def logged(self, text: str) -> list[dict[str, Any]]:
@@ -122,9 +123,9 @@ class Task:
         """SIGTERM, as ECS sends it."""
         os.kill(self.container.pid, signal.SIGTERM)
 
-    def wait(self, seconds: float) -> int:
+    def wait(self) -> int:
         """Its exit code."""
-        return self.container.wait(seconds)
+        return self.container.wait(PATIENCE_SECONDS)
 
     def close(self) -> None:
         """Nothing is left of it."""

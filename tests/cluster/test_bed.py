@@ -37,7 +37,7 @@ def test_a_broadcast_goes_through_both_balancers(bed: Bed) -> None:
         assert bed.balancers.flows(task.name) == 1
         with bed.audience([broadcast], 4) as audience:
             began = time.time()
-            eventually(lambda: audience.watching(began + 6), "six seconds of pictures", 60)
+            eventually(lambda: audience.watching(began + 6), "six seconds of pictures")
             figures = audience.stop()
     assert audience.problems == []
     assert figures.failures == {}
@@ -50,8 +50,8 @@ def test_a_task_is_protected_for_as_long_as_anyone_is_live(bed: Bed) -> None:
     assert task.agent.asked == []
     with bed.broadcast() as broadcast:
         bed.wait_until_playable([broadcast])
-        assert task.protected
-    eventually(lambda: not task.protected, "release", 60)
+        eventually(lambda: task.protected, "protection")
+    eventually(lambda: not task.protected, "release")
     assert task.metrics("ProtectionFailures") == []
 
 
@@ -74,7 +74,7 @@ def test_a_task_told_to_stop_keeps_its_broadcast_and_its_protection(bed: Bed) ->
             assert task.get(HTTP_PORT, f"/hls/{broadcast.playback_id}/master.m3u8")[0] == 200
             # Through the balancer there is no target left: what fails, fails there.
             assert {failure.what for failure in audience.failures(told - 5)} <= {"503 playlist", "503 media"}
-    assert task.wait(60) == 0
+    assert task.wait() == 0
 
 
 def test_a_killed_task_takes_its_connections_along_and_streamers_come_back(bed: Bed) -> None:
@@ -85,7 +85,7 @@ def test_a_killed_task_takes_its_connections_along_and_streamers_come_back(bed: 
         eventually(lambda: broadcast.cuts, "the connection to break")
         bed.restore(1)
         (successor,) = bed.tasks.values()
-        eventually(lambda: successor.has(broadcast.playback_id), "the broadcast on the next task", 30)
+        eventually(lambda: successor.has(broadcast.playback_id), "the broadcast on the next task")
     assert successor.id != task.id
 
 
@@ -94,7 +94,7 @@ def test_a_frozen_task_says_nothing_and_wakes_up(bed: Bed) -> None:
     task.freeze()
     try:
         with pytest.raises(TimeoutError):
-            task.get(HTTP_PORT, "/health")
+            task.get(HTTP_PORT, "/health", seconds=5)
     finally:
         task.thaw()
     assert task.get(HTTP_PORT, "/health")[0] == 200

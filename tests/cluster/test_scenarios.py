@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["page_folder"]
 
 # What is asserted about times is meant to hold on a machine that does other things as well; the table has the figures.
-PATIENT_SECONDS = 40
+PATIENT_SECONDS = 120
+# A playlist through another task is as old as its max-age of a second allows, and on a busy machine it takes a while to
+# get there. What a task had before it slept is twenty seconds older.
+OLD_SECONDS = 8
 
 
 @pytest.fixture
@@ -77,11 +80,16 @@ def handed_over(audience: Audience, broadcast: Broadcast, broken: float) -> list
 
 
 def wait_until_current(task: Task, audience: Audience, playback_id: str, rendition: str) -> None:
-    """Return when a task answers with what the owner has; fail when it ever answers with less than viewers know."""
+    """Return when a task answers with what the owner has; fail when it ever answers with old media of its own.
+
+    Viewers may know of a segment more: the task answers from its cache for a second (`FOR_A_SECOND`, seen in
+    test_routing.py), and one rendition has a segment before another has it.
+    """
+    viewers = [viewer for viewer in audience.of(playback_id) if viewer.base.endswith(f"/{rendition}")]
 
     def look() -> bool:
-        known = (seen.msn for viewer in audience.of(playback_id) for seen in viewer.segments)
-        edge = max(known)
+        asked = time.time()
+        edge = max(seen.msn for viewer in viewers for seen in viewer.segments if seen.at < asked - OLD_SECONDS)
         status, body = task.get(HTTP_PORT, f"/hls/{playback_id}/{rendition}/index.m3u8")
         if status != 200:
             return False
@@ -95,7 +103,7 @@ def wait_until_current(task: Task, audience: Audience, playback_id: str, renditi
 def test_six_broadcasts_and_sixty_viewers_without_a_failed_request(bed: Bed, figures: Figures) -> None:
     with on_air(bed, 6) as broadcasts, bed.audience(broadcasts, 60) as audience:
         owners = {bed.owner(each.playback_id).name for each in broadcasts}
-        steady(audience, 120)
+        steady(audience, 30)
         measured = audience.stop()
         figures(f"{measured}, {len(owners)} owners")
         assert [each.cuts for each in broadcasts] == [0] * 6
@@ -172,10 +180,10 @@ def test_partition_between_two_tasks_hangs_nobody_and_heals(bed: Bed, figures: F
         steady(audience, 5)
         with bed.network.partition((owner.host, others(bed, owner)[0].host)):
             parted = time.time()
-            eventually(lambda: time.time() > parted + 15, "fifteen seconds apart", 60)
+            eventually(lambda: time.time() > parted + 15, "fifteen seconds apart")
         healed = time.time()
         # TCP tries again less and less often, so that connections need a while to notice.
-        eventually(lambda: time.time() > healed + 5, "a while together", 60)
+        eventually(lambda: time.time() > healed + 5, "a while together")
         calm = time.time()
         steady(audience, 10)
         measured = audience.stop()
@@ -195,10 +203,10 @@ def test_partition_from_dynamodb_ends_no_broadcast_and_lets_nobody_new_in(bed: B
         with bed.network.partition(*((task.host, bed.aws) for task in tasks)), bed.broadcast() as late:
             parted = time.time()
             eventually(lambda: late.cuts, "a refusal", PATIENT_SECONDS)
-            eventually(lambda: time.time() > parted + 20, "twenty seconds without DynamoDB", 60)
+            eventually(lambda: time.time() > parted + 20, "twenty seconds without DynamoDB")
             reasons = {line["reason"] for task in tasks for line in task.logged("publisher refused")}
             assert reasons == {"registry_unavailable"}
-            assert any(task.metrics("LeaseFailures") for task in tasks)
+            eventually(lambda: any(task.metrics("LeaseFailures") for task in tasks), "the metric")
             during = audience.failures(parted)
             # Still there: the streamer goes on trying, and gets in when the table is back.
         with bed.broadcast() as next_one:
@@ -212,7 +220,7 @@ def test_partition_from_dynamodb_ends_no_broadcast_and_lets_nobody_new_in(bed: B
 
 
 def test_frozen_owner_wakes_up_and_finds_its_stream_gone(bed: Bed, figures: Figures) -> None:
-    """SIGSTOP for 30 s: the streamer reconnects to another task; the sleeper serves its old media to nobody."""
+    """SIGSTOP for two leases: the streamer reconnects to another task; the sleeper serves its old media to nobody."""
     with on_air(bed, 3) as broadcasts, bed.audience(broadcasts, 24) as audience:
         frozen = bed.owner(broadcasts[0].playback_id)
         moved = [each for each in broadcasts if frozen.has(each.playback_id)]
@@ -220,12 +228,12 @@ def test_frozen_owner_wakes_up_and_finds_its_stream_gone(bed: Bed, figures: Figu
         began = time.time()
         frozen.freeze()
         try:
-            eventually(lambda: time.time() > began + 5, "five seconds", 60)
+            eventually(lambda: time.time() > began + 5, "five seconds")
             for each in moved:
                 each.reconnect()
                 successor = bed.owner(each.playback_id)
                 assert successor is not frozen
-            eventually(lambda: time.time() > began + 30, "thirty seconds", 60)
+            eventually(lambda: time.time() > began + 20, "twenty seconds")
         finally:
             frozen.thaw()
         thawed = time.time()
@@ -251,7 +259,7 @@ def test_rolling_replacement_cuts_no_broadcast(bed: Bed, figures: Figures) -> No
     """As ECS deploys: new tasks first, then the old ones leave the balancers, and stop when they are not protected."""
     old = list(bed.tasks.values())
     with on_air(bed, 3) as broadcasts, bed.audience(broadcasts, 24) as audience:
-        assert all(task.protected for task in old if task.status()["streams"])
+        eventually(lambda: all(task.protected for task in old if task.status()["streams"]), "protection")
         steady(audience, 5)
         bed.restore(2 * TASKS)
         for task in old:
@@ -267,13 +275,13 @@ def test_rolling_replacement_cuts_no_broadcast(bed: Bed, figures: Figures) -> No
         cut_short = audience.failures()
         for each in broadcasts:
             each.stop()  # the end of the show
-        eventually(lambda: all(viewer.ended for viewer in audience.viewers), "the end, at every viewer", 60)
+        eventually(lambda: all(viewer.ended for viewer in audience.viewers), "the end, at every viewer")
         measured = audience.stop()
         for task in old:
             eventually(lambda: not task.protected, f"{task.name} free", END_AFTER_SECONDS + 60)  # noqa: B023 - called within this turn
             if task.name not in stopped:
                 task.terminate()
-            assert task.wait(60) == 0
+            assert task.wait() == 0
         figures(f"{measured}, {time.time() - replaced:.0f} s until all were replaced")
         assert [each.cuts for each in broadcasts] == [0] * 3
     assert audience.problems == []

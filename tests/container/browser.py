@@ -8,6 +8,7 @@ from typing import Any, Protocol, Self
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.container.image import PATIENCE_SECONDS
 from tests.container.publisher import BITS, COLUMNS, LEFT
 from tests.container.support import CONTAINER, eventually
 from tests.ports import free_ports
@@ -84,7 +85,7 @@ class Player:
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_SECONDS)
 
 
 class Viewer:
@@ -96,7 +97,7 @@ class Viewer:
         self._player = player
         self._playwright = sync_playwright().start()
         self._context = self._playwright.chromium.launch_persistent_context(
-            str(profile), executable_path=str(chromium), args=FLAGS, viewport={"width": 900, "height": 700}
+            str(profile), executable_path=str(chromium), args=FLAGS, viewport={"width": 480, "height": 400}
         )
         self.page: Page = self._context.pages[0]
         self.page.add_init_script(READER + init_script)
@@ -127,13 +128,13 @@ class Viewer:
     def shown(self) -> list[tuple[int, int | None, int]]:
         return [(at, latency, height) for at, latency, height in self.ask("window.shown")]
 
-    def wait_for_picture(self, seconds: float = 30) -> float:
+    def wait_for_picture(self) -> float:
         """When the first picture was on screen, in seconds since 1970."""
 
         def first() -> list[tuple[int, int | None, int]]:
             return [entry for entry in self.shown() if entry[1] is not None]
 
-        return float(eventually(first, "a picture", seconds)[0][0]) / 1000
+        return float(eventually(first, "a picture")[0][0]) / 1000
 
     def close(self) -> None:
         self._context.close()

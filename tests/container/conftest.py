@@ -10,27 +10,14 @@ import pytest
 from tests.container.support import Backend, Origin
 
 HERE = Path(__file__).parent
-QUICK = {
-    "test_container_files.py",
-    "test_ecs.py",
-    "test_lease_outage.py",
-    "test_protection.py",
-    "test_units.py",
-    "test_units_delivery.py",
-    "test_units_fitness.py",
-    "test_units_ingest.py",
-    "test_units_intake.py",
-    "test_units_media.py",
-    "test_units_packager.py",
-    "test_units_session.py",
-    "test_units_tenure.py",
-}
+# Who uses one of these waits for an origin with its nginx and FFmpeg, for the image, or for a browser.
+SLOW_FIXTURES = {"backend", "browser", "image", "origin", "page_folder", "project"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever starts processes here takes seconds: it is left out of make check."""
+    """What uses a slow fixture, itself or through another, is left out of make check; others say so themselves."""
     for item in items:
-        if item.path.is_relative_to(HERE) and item.path.name not in QUICK:
+        if item.path.is_relative_to(HERE) and not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
@@ -43,7 +30,7 @@ def backend() -> Iterator[Backend]:
 
 @pytest.fixture(scope="session")
 def origin(backend: Backend) -> Iterator[Origin]:
-    origin = Origin(backend.url, END_AFTER_SECONDS=3)
+    origin = Origin(backend.url)
     yield origin
     origin.stop()
 
@@ -63,6 +50,6 @@ def slow_origin(backend: Backend, tmp_path: Path) -> Iterator[Origin]:
         '#!/bin/sh\ncase "$*" in *libx264*libx264*) set -- -readrate 0.33 "$@";; esac\n' + f'exec {real} "$@"\n'
     )
     script.chmod(0o755)
-    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    origin = Origin(backend.url, PATH=f"{tmp_path}:{os.environ['PATH']}", ENCODER_PATIENCE_SECONDS=5)
     yield origin
     origin.stop()

@@ -34,6 +34,7 @@ CACHE = REPOSITORY / ".cache" / "image"
 ARCHITECTURE = os.environ.get("IMAGE_ARCHITECTURE") or {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 UID = 10001
 TMP = "/tmp"  # noqa: S108 - in the container, where nobody else is
+PATIENCE_SECONDS = 120  # for what must come; only failures wait for so long, and slow machines
 _BUILD_SECONDS = 7200  # two minutes, and an hour under emulation
 KEPT_BUILDS = 3  # of each target; an older one may still be running in another test session
 NOFILE = 8192  # as in the task definition
@@ -76,7 +77,7 @@ class Image:
         environment: Mapping[str, str] | None = None,
         *,
         stdin: bytes = b"",
-        seconds: float = 60,
+        seconds: float = PATIENCE_SECONDS,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run one command in a container of its own and wait for it."""
         return subprocess.run(
@@ -140,7 +141,7 @@ class Image:
                 container.kill()
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE_SECONDS)
 
     def _sandbox(
         self,
@@ -207,9 +208,9 @@ class Container:
         if not self.init:
             return self.namespace_pid
         children = Path(f"/proc/{self.namespace_pid}/task/{self.namespace_pid}/children")
-        return int(wait_for(lambda: children.read_text().split(), "entry point", 5)[0])
+        return int(wait_for(lambda: children.read_text().split(), "entry point")[0])
 
-    def stop(self, seconds: float = 30) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """SIGTERM, as an engine sends it, and the exit code that the engine would see."""
         os.kill(self.pid, signal.SIGTERM)
         return self.wait(seconds)
@@ -225,9 +226,9 @@ class Container:
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.namespace_pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(PATIENCE_SECONDS)
 
-    def exec(self, command: Sequence[str], seconds: float = 30) -> subprocess.CompletedProcess[bytes]:
+    def exec(self, command: Sequence[str], seconds: float = PATIENCE_SECONDS) -> subprocess.CompletedProcess[bytes]:
         """Run a command beside the entry point, as ECS Exec and health checks do."""
         environment = [f"{name}={value}" for name, value in self.environment.items()]
         enter = [
@@ -248,12 +249,12 @@ class Container:
             timeout=seconds,
         )
 
-    def wait_until_healthy(self, url: str, seconds: float = 30) -> None:
+    def wait_until_healthy(self, url: str, seconds: float = PATIENCE_SECONDS) -> None:
         def answer() -> bool:
             if self.process.poll() is not None:
                 raise ImageError(f"ended with {self.process.returncode} before it was healthy: {_tail(self.log)}")
             try:
-                with urllib.request.urlopen(url, timeout=2) as response:
+                with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
                     return bool(response.status == 200)
             except OSError:
                 return False
@@ -264,7 +265,7 @@ class Container:
             raise ImageError(f"{error}: {_tail(self.log)}") from None
 
 
-def wait_for(condition: Callable[[], T | None], what: str, seconds: float) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
     """The first true answer of `condition`."""
     deadline = time.monotonic() + seconds
     while True:

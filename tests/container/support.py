@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.container import checker, image, mp4, publisher
+from tests.container.image import PATIENCE_SECONDS
 from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ LADDER = [
 NAMES = [str(rung["name"]) for rung in LADDER]
 
 
-def eventually(probe: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def eventually(probe: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """The first true answer; a failure says what was answered last."""
     deadline = time.monotonic() + seconds
     while True:
@@ -60,7 +61,7 @@ class Web:
     """One keep-alive connection to a port on loopback."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
 
     def fetch(self, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> Fetched:
         for attempt in (1, 2):
@@ -91,11 +92,15 @@ class Backend:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self._process = subprocess.Popen([sys.executable, str(CONTAINER / "standin.py"), str(self.port)])
-        eventually(self._up, "stand-in backend")
+        try:
+            eventually(self._up, "stand-in backend")
+        except BaseException:
+            self._process.kill()
+            raise
 
     def _up(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=2):  # loopback
+            with urllib.request.urlopen(f"{self.url}/health", timeout=PATIENCE_SECONDS):  # loopback
                 return True
         except OSError:
             return False
@@ -108,7 +113,7 @@ class Backend:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(PATIENCE_SECONDS)
 
 
 class Origin:
@@ -126,6 +131,8 @@ class Origin:
             "CONTROL_PORT": self.control_port,
             "LADDER": json.dumps(LADDER),
             "MAX_STREAMS": 50,
+            # No test is about an encoder that falls behind, but for those that say so: on a slow machine it only lags.
+            "ENCODER_PATIENCE_SECONDS": PATIENCE_SECONDS,
         } | settings
         self._folder = tempfile.TemporaryDirectory(prefix="origin-test-")
         if os.environ.get("ORIGIN") == "native" or "PATH" in settings:  # a test's own programs are not in the image
@@ -135,21 +142,27 @@ class Origin:
             built = image.build()
             command = built.in_place()
             environment = {**built.environment} | environment
+        # A file and no pipe: what the origin said before it did something is there as soon as that is seen.
+        self._output = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - open for as long as the origin is
+        self._read = bytearray()
         self.process = subprocess.Popen(
             command,
             env={name: str(value) for name, value in environment.items()},
-            stdout=subprocess.PIPE,
+            stdout=self._output,
             stderr=subprocess.STDOUT,
-            text=True,
         )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        eventually(self._up, "origin")
+        try:
+            eventually(self._up, "origin")
+        except BaseException:
+            self.process.kill()
+            raise
 
-    def _read(self) -> None:
-        assert self.process.stdout
-        self.lines.extend(iter(self.process.stdout.readline, ""))
+    @property
+    def lines(self) -> list[str]:
+        """What it has said by now."""
+        # Not read(): the position belongs to the process that writes as well.
+        self._read += os.pread(self._output.fileno(), os.fstat(self._output.fileno()).st_size, len(self._read))
+        return self._read.decode(errors="replace").split("\n")[:-1]
 
     def _up(self) -> bool:
         assert self.process.poll() is None, f"origin ended: {self.lines[-5:]}"
@@ -159,7 +172,7 @@ class Origin:
 
     @property
     def logs(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in list(self.lines) if line.startswith("{")]
+        return [json.loads(line) for line in self.lines if line.startswith("{")]
 
     def messages(self, text: str) -> list[dict[str, Any]]:
         """Log lines whose message contains this."""
@@ -181,24 +194,24 @@ class Origin:
         """The status of a live stream."""
         return next((each for each in self.status()["streams"] if each["stream"] == playback_id), None)
 
-    def stop(self, seconds: float = 20) -> int:
+    def stop(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Its exit code; asked once more where it is given no time for live broadcasts."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-            with contextlib.suppress(ProcessLookupError):
-                time.sleep(0.2)
-                self.process.send_signal(signal.SIGTERM)
+            eventually(
+                lambda: self.process.poll() is not None or self.messages("draining"), "the first SIGTERM to work"
+            )
+            self.process.send_signal(signal.SIGTERM)
         code = self.wait(seconds)
         self._folder.cleanup()
         return code
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
         try:
             code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
-        self._reader.join(5)
         return code
 
 
@@ -207,10 +220,9 @@ class Publisher:
 
     def __init__(self, origin: Origin, key: str, *options: str) -> None:
         url = f"rtmp://127.0.0.1:{origin.rtmp_port}/live/{key}"
-        command = [sys.executable, str(Path(publisher.__file__)), url, *options]
         # A session of its own: stopping the publisher takes its FFmpeg along.
         self.process = subprocess.Popen(
-            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            publisher.program(url, *options), start_new_session=True, stdout=subprocess.PIPE, text=True
         )
 
     def signal(self, number: signal.Signals) -> None:
@@ -223,10 +235,17 @@ class Publisher:
 
     def stop(self) -> None:
         self.signal(signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(PATIENCE_SECONDS)
 
-    def wait(self, seconds: float) -> int:
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
         return self.process.wait(seconds)
+
+    def finish(self) -> int:
+        """The end of the show; how many pictures it had."""
+        self.process.terminate()
+        shown, _ = self.process.communicate(timeout=PATIENCE_SECONDS)
+        assert self.process.returncode == 0
+        return int(shown)
 
     def __enter__(self) -> Self:
         return self
@@ -301,7 +320,7 @@ class Follower(threading.Thread):
     def stop(self) -> Self:
         """End following; fails with whatever went wrong on the way."""
         self._halt.set()
-        self.join(20)
+        self.join(PATIENCE_SECONDS)
         if self.problem:
             raise AssertionError(f"{self.rendition}: {self.problem}") from self.problem
         return self
@@ -350,7 +369,7 @@ def read_numbers(media: bytes) -> list[int | None]:
         input=media,
         capture_output=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     rows = [done.stdout[start : start + publisher.COLUMNS] for start in range(0, len(done.stdout), publisher.COLUMNS)]
     return [publisher.read_blocks(row) for row in rows]
@@ -359,7 +378,10 @@ def read_numbers(media: bytes) -> list[int | None]:
 def probe(url: str) -> list[dict[str, Any]]:
     """What ffprobe says of the streams behind a URL."""
     done = subprocess.run(
-        ["ffprobe", "-v", "error", "-show_streams", "-of", "json", url], capture_output=True, check=True, timeout=60
+        ["ffprobe", "-v", "error", "-show_streams", "-of", "json", url],
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     streams: list[dict[str, Any]] = json.loads(done.stdout)["streams"]
     return streams

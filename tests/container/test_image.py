@@ -172,7 +172,7 @@ def test_health_check_fails_when_the_answer_is_not_200(image: images.Image) -> N
     assert done.stdout.split() == [b"1", b"0"], done
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = str(silent.getsockname()[1])
-        assert image.call(["healthcheck"], {"HTTP_PORT": port}, seconds=10).returncode != 0
+        assert image.call(["healthcheck"], {"HTTP_PORT": port}).returncode != 0
 
 
 ENCODE = """
@@ -195,7 +195,7 @@ def test_its_ffmpeg_does_what_the_origin_asks(image: images.Image) -> None:
     """The origin's own command line on pictures with B-frames, as OBS sends them: all come out, and nothing is said."""
     make = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-t", "4"]
     make += ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", "-f", "flv"]
-    source = subprocess.run([*make, "pipe:1"], capture_output=True, check=True, timeout=60).stdout
+    source = subprocess.run([*make, "pipe:1"], capture_output=True, check=True, timeout=images.PATIENCE_SECONDS).stdout
     done = image.call(["python3", "-c", ENCODE], stdin=source, seconds=300)
     assert done.returncode == 0, done.stderr.decode()
     result = json.loads(done.stdout)
@@ -230,7 +230,7 @@ def backend(environment: dict[str, str]) -> Iterator[None]:
     environment["BACKEND_URL"] = f"http://127.0.0.1:{port}"
     with subprocess.Popen([sys.executable, str(CONTAINER / "standin.py"), port]) as process:
         try:
-            images.wait_for(lambda: fetch(f"http://127.0.0.1:{port}/health"), "the stand-in backend", 10)
+            images.wait_for(lambda: fetch(f"http://127.0.0.1:{port}/health"), "the stand-in backend")
             yield
         finally:
             process.terminate()
@@ -252,7 +252,7 @@ def test_a_broadcast_goes_in_and_the_ladder_comes_out(
         container.wait_until_healthy(health_url(environment))
         with subprocess.Popen(publish) as publisher:
             try:
-                master = images.wait_for(lambda: fetch(f"{url}/master.m3u8"), "a master playlist", 15)
+                master = images.wait_for(lambda: fetch(f"{url}/master.m3u8"), "a master playlist")
                 assert re.findall(r"RESOLUTION=\d+x(\d+)", master) == ["288", "216", "144"]
                 for name in re.findall(r"^[^#\s]\S*$", master, re.MULTILINE):
                     assert "#EXT-X-PART:" in (fetch(f"{url}/{name}") or "")
@@ -263,7 +263,7 @@ def test_a_broadcast_goes_in_and_the_ladder_comes_out(
 
 def fetch(url: str) -> str | None:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=images.PATIENCE_SECONDS) as answer:
             return str(answer.read().decode())
     except OSError:
         return None

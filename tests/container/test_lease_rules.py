@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -130,7 +131,15 @@ class Leases(RuleBasedStateMachine):
         self.world.check()
 
 
-TestLeases = Leases.TestCase
-TestLeases.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+def _examples(number: int) -> settings:
+    checks = [HealthCheck.too_slow]
+    return settings(max_examples=number, stateful_step_count=40, deadline=None, suppress_health_check=checks)
+
+
+class TestLeases(Leases.TestCase):  # type: ignore[misc, valid-type] # hypothesis makes the class when it is asked for it
+    settings = _examples(30)
+
+
+@pytest.mark.slow
+class TestLeasesAtLength(Leases.TestCase):  # type: ignore[misc, valid-type] # as above
+    settings = _examples(200)

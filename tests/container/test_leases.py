@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from origin import leases
+from origin import lease_table, leases
 from origin.lease_table import ConflictError, DynamoDbTable, Lease
 from origin.leases import LEASE_SECONDS, LOOK_SECONDS, MARGIN_SECONDS
 from origin.registry import (
@@ -20,6 +20,7 @@ from origin.registry import (
 )
 from origin.settings import ConfigurationError
 
+from tests.container.image import PATIENCE_SECONDS
 from tests.container.lease_world import POSITION, Task, World
 from tests.local_aws import REGION, LocalAws
 
@@ -442,6 +443,7 @@ def aws() -> Iterator[LocalAws]:
 def table(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDbTable]:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(lease_table, "_CALL_SECONDS", PATIENCE_SECONDS)  # moto shares this process, and a busy machine
     dynamodb = DynamoDbTable(TABLE, REGION)
     yield dynamodb
     dynamodb.close()

@@ -11,6 +11,7 @@ import m3u8
 import pytest
 
 from tests.container import mp4
+from tests.container.image import PATIENCE_SECONDS
 from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
 
 KEY_FRAME_ADVICE = "key frame interval to 2 s"
@@ -31,14 +32,14 @@ class Case:
     def messages(self, text: str) -> list[dict[str, Any]]:
         return [line for line in self.origin.messages(text) if line.get("stream") == self.id]
 
-    def watch(self, segments: int, seconds: float = 40) -> None:
+    def watch(self, segments: int) -> None:
         """Until every viewer has this many whole segments; then the viewers leave."""
 
         def enough() -> bool:
             assert not any(f.problem for f in self.followers), [f.problem for f in self.followers]
             return all(len(f.complete) >= segments for f in self.followers)
 
-        eventually(enough, f"{segments} segments in every rendition", seconds)
+        eventually(enough, f"{segments} segments in every rendition")
         for follower in self.followers:
             follower.stop()
 
@@ -270,7 +271,7 @@ def test_he_aac_plays(origin: Origin, backend: Backend, tmp_path: Path) -> None:
     plain, marked = tmp_path / "plain.flv", tmp_path / "marked.flv"
     source = ["-f", "lavfi", "-i", "testsrc2=s=512x288:r=30", "-f", "lavfi", "-i", "sine=sample_rate=24000"]
     coded = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "60", "-c:a", "aac", "-ac", "2", "-t", "60"]
-    subprocess.run(["ffmpeg", "-v", "error", *source, *coded, str(plain)], check=True, timeout=60)
+    subprocess.run(["ffmpeg", "-v", "error", *source, *coded, str(plain)], check=True, timeout=PATIENCE_SECONDS)
     lc, he = bytes.fromhex("af001310"), bytes.fromhex("af002b11")
     data = plain.read_bytes()
     at = data.index(lc)
@@ -311,7 +312,7 @@ def test_he_aac_plays(origin: Origin, backend: Backend, tmp_path: Path) -> None:
             input=whole,
             capture_output=True,
             check=True,
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
         assert heard.stdout.decode().strip() == "aac,48000"
     finally:
@@ -326,7 +327,7 @@ def test_fails_when_no_picture_comes(origin: Origin, backend: Backend) -> None:
     command = ["ffmpeg", "-nostdin", "-v", "quiet", "-re", "-f", "lavfi", "-i", "sine", "-c:a", "aac", "-f", "flv", url]
     with subprocess.Popen(command) as publishing:
         try:
-            eventually(lambda: publishing.poll() is not None, "the publisher to be hung up on", 60)
+            eventually(lambda: publishing.poll() is not None, "the publisher to be hung up on")
         finally:
             publishing.kill()
     line = next(each for each in origin.messages("source refused") if each["stream"] == playback_id)
@@ -351,7 +352,9 @@ def test_fails_when_the_codec_is_not_for_browsers(
             lambda: [each for each in origin.messages("source refused") if each["stream"] == playback_id], "refusal"
         )[0]
         assert word in line["message"]
-        reasons = [each["Reason"] for each in origin.metrics("RejectedPublish")[before:]]
-        assert "unsupported_source" in reasons
+        eventually(
+            lambda: "unsupported_source" in [each["Reason"] for each in origin.metrics("RejectedPublish")[before:]],
+            "the metric",
+        )
         eventually(lambda: publisher.process.poll() is not None, "the publisher to be hung up on")
     assert origin.fetch(f"/hls/{playback_id}/master.m3u8").status == 404

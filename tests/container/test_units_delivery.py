@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from origin.delivery import Delivery
 
+from tests.container.image import PATIENCE_SECONDS
 from tests.container.tasks import FIRST_MSN, SETTINGS, Broadcast
 from tests.container.test_units_packager import pictures
 
@@ -24,7 +25,7 @@ async def test_a_playlist_waits_until_it_can_report_on_all_others(query: str) ->
     assert not asking.done()
     for picture in pictures(150, gop=30):
         second.add(picture)
-    response = await asyncio.wait_for(asking, 10)
+    response = await asyncio.wait_for(asking, PATIENCE_SECONDS)
 
     assert response.status == 200
     assert response.body.count(b"#EXT-X-RENDITION-REPORT") == 1

@@ -199,7 +199,7 @@ def test_picture_size_is_read_from_what_x264_writes(size: str, more: str, *, pla
     ]
     pixels = [] if "pix_fmt" in more else ["-pix_fmt", "yuv420p"]
     done = subprocess.run(
-        [*command, *pixels, *more.split(), "-f", "flv", "-"], capture_output=True, check=True, timeout=30
+        [*command, *pixels, *more.split(), "-f", "flv", "-"], capture_output=True, check=True, timeout=120
     )
     media = list(flv.Reader().feed(done.stdout))
     assert isinstance(media[0], VideoConfig)

@@ -382,7 +382,7 @@ def test_silence_decodes_to_nothing_in_every_format(channels: int, rate: int) ->
         input=adts * count,
         capture_output=True,
         check=True,
-        timeout=30,
+        timeout=120,
     )
     assert done.stderr == b""
     assert done.stdout == bytes(2 * sound(config).channels * 1024 * count)

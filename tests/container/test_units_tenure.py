@@ -27,6 +27,8 @@ from origin.settings import Settings
 from origin.stream import Stream
 from origin.timeline import Generation
 
+from tests.container.image import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -118,9 +120,9 @@ class Door:
         return [line for line in map(json.loads, self.lines) if name in line]
 
     async def until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, "not within 20 s"
+            assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s"
             await asyncio.sleep(0.01)
 
 

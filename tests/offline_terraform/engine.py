@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from .hold import Hold
+
 TERRAFORM = Path(__file__).parent / "bin" / "terraform"
 CONFIGURATION = "cdk.tf.json"
 DEFAULT_ACCOUNT = "123456789012"
@@ -27,7 +29,7 @@ DEFAULT_ACCOUNT = "123456789012"
 Way = Literal["reattach", "mirror"]
 """How Terraform gets at the stand-in: one long-lived process for all runs (fast), or installed by `init`."""
 
-_START_SECONDS = 60
+_START_SECONDS = 120
 _RUN_SECONDS = 300
 _NOT_COPIED = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfplan", "plan")
 
@@ -86,14 +88,14 @@ class OfflineTerraform:
         self,
         *,
         account: str = DEFAULT_ACCOUNT,
-        apply_delay_seconds: float = 0.0,
+        hold: Hold | None = None,
         s3_endpoint: str = "",
         way: Way = "reattach",
     ) -> None:
         self._settings = {
             "OFFLINE_AWS_S3_ENDPOINT": s3_endpoint,
             "OFFLINE_AWS_ACCOUNT": account,
-            "OFFLINE_AWS_APPLY_DELAY_SECONDS": str(apply_delay_seconds),
+            "OFFLINE_AWS_HOLD": str(hold.file) if hold else "",
         }
         self._way = way
         self._server: subprocess.Popen[bytes] | None = None

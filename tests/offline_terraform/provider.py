@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from .values import UNKNOWN, Path, collect, contains_unknown, find, is_set, is_u
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .hold import Hold
     from .schema import Block, ProviderSchema
 
 _IGNORED_ARGUMENTS = {
@@ -74,7 +74,7 @@ class Provider:
 
     schema: ProviderSchema
     account: str
-    apply_delay_seconds: float = 0.0
+    hold: Hold | None = None
 
     def configure(self, config: Mapping[str, Any]) -> Configuration:
         unknown_arguments = sorted(
@@ -154,8 +154,8 @@ class Provider:
     ) -> dict[str, Any] | None:
         """The resource as it is after the change; None after a deletion."""
         rules = self._rules(type_name)
-        if self.apply_delay_seconds:
-            time.sleep(self.apply_delay_seconds)
+        if self.hold:
+            self.hold.wait(type_name)
         if planned is None:
             problems = list(rules.delete_guard(prior)) if rules.delete_guard and prior else []
             if problems:

@@ -27,6 +27,7 @@ import grpc
 import msgpack
 
 from .cache import load_schema, write_atomically
+from .hold import Hold
 from .protocol import ERROR_SEVERITY, MESSAGES, NESTING
 from .provider import Configuration, Provider, RefusedError
 from .resources.model import Problem
@@ -312,7 +313,7 @@ def _start(stop: threading.Event) -> grpc.Server:
     provider = Provider(
         schema=schema,
         account=os.environ.get("OFFLINE_AWS_ACCOUNT", "123456789012"),
-        apply_delay_seconds=float(os.environ.get("OFFLINE_AWS_APPLY_DELAY_SECONDS", "0")),
+        hold=Hold(Path(os.environ["OFFLINE_AWS_HOLD"])) if os.environ.get("OFFLINE_AWS_HOLD") else None,
     )
     service = _Service(provider, s3_endpoint=os.environ.get("OFFLINE_AWS_S3_ENDPOINT", ""))
     server = grpc.server(

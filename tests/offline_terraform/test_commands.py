@@ -16,6 +16,7 @@ import pytest
 from tests.offline_terraform import samples
 from tests.offline_terraform.cache import REPOSITORY
 from tests.offline_terraform.engine import TERRAFORM, OfflineTerraform, Stack, clean_environment
+from tests.offline_terraform.hold import Hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,10 +25,10 @@ pytestmark = pytest.mark.slow
 
 
 def _wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within 30 s")
+            pytest.fail(f"{what}: not within 120 s")
         time.sleep(0.02)
 
 
@@ -53,10 +54,17 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.fixture
-def slow() -> Iterator[OfflineTerraform]:
-    """A stand-in that takes two seconds for each change, started by Terraform itself."""
-    with OfflineTerraform(way="mirror", apply_delay_seconds=2) as engine:
+def hold(tmp_path: Path) -> Hold:
+    return Hold(tmp_path / "hold")
+
+
+@pytest.fixture
+def held(hold: Hold) -> Iterator[OfflineTerraform]:
+    """A stand-in that is told when to go on with its changes, started by Terraform itself."""
+    with OfflineTerraform(way="mirror", hold=hold) as engine:
+        hold.begin()
         yield engine
+        hold.end()
 
 
 def _applying(engine: OfflineTerraform) -> tuple[Stack, subprocess.Popen[str]]:
@@ -122,35 +130,38 @@ def test_fails_when_another_provider_is_wanted() -> None:
     assert "provider registry.terraform.io/hashicorp/random was not found" in " ".join(result.text.split())
 
 
-def test_a_killed_terraform_leaves_no_provider_behind(slow: OfflineTerraform) -> None:
-    _, terraform = _applying(slow)
+def test_a_killed_terraform_leaves_no_provider_behind(held: OfflineTerraform) -> None:
+    _, terraform = _applying(held)
     providers = _children(terraform.pid)
     assert providers
     terraform.kill()
-    terraform.communicate(timeout=60)
+    terraform.communicate(timeout=120)
     _wait_until(lambda: not any(map(_lives, providers)), f"the end of {providers}")
 
 
-def test_an_interrupted_apply_ends_well(slow: OfflineTerraform) -> None:
+def test_an_interrupted_apply_ends_well(held: OfflineTerraform, hold: Hold) -> None:
     """What is under way is finished and stands in the state; what has not begun is not; nothing keeps running."""
-    stack, terraform = _applying(slow)
+    stack, terraform = _applying(held)
     providers = _children(terraform.pid)
     # To all of them at once, as a terminal does it.
     for pid in (terraform.pid, *providers):
         os.kill(pid, signal.SIGINT)
-    output = "".join(terraform.communicate(timeout=60))
-    assert "Interrupt received." in output
+    assert terraform.stdout
+    assert any("Interrupt received." in line for line in terraform.stdout)
+    hold.end()
+    terraform.communicate(timeout=120)
     assert terraform.returncode == 1
     assert set(stack.attributes()) == {"aws_cloudwatch_log_group.one"}
     _wait_until(lambda: not any(map(_lives, providers)), f"the end of {providers}")
 
 
-def test_fails_when_another_apply_holds_the_state(slow: OfflineTerraform) -> None:
-    stack, terraform = _applying(slow)
+def test_fails_when_another_apply_holds_the_state(held: OfflineTerraform, hold: Hold) -> None:
+    stack, terraform = _applying(held)
     second = stack.apply(check=False)
     assert second.status == 1
     assert "Error acquiring the state lock" in second.text
-    terraform.communicate(timeout=60)
+    hold.end()
+    terraform.communicate(timeout=120)
     assert terraform.returncode == 0
     assert len(stack.attributes()) == 2
 

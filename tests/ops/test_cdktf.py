@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.local_aws import LocalAws
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 # bin/npx of the wheel does not find its library.
 NPX = NODE_FOLDER.parent / "lib" / "node_modules" / "npm" / "bin" / "npx-cli.js"
@@ -44,7 +44,7 @@ def test_diff_deploy_output_and_destroy(tmp_path: Path, aws: LocalAws) -> None:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=120,
+                timeout=300,
             )
             assert run.returncode == 0, f"cdktf {' '.join(arguments)}:\n{run.stdout}{run.stderr}"
             return run.stdout + run.stderr

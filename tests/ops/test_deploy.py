@@ -12,16 +12,16 @@ import pytest
 
 from ops.deploy import protected_addresses
 from tests.offline_terraform.engine import OfflineTerraform
+from tests.offline_terraform.hold import Hold
 from tests.ops.harness import Project, project_in
 from tests.shipped import shipped_configs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.local_aws import LocalAws
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 DEV, PROD = shipped_configs()
 STATE = DEV.state_key(DEV.streaming_stack_name)
@@ -93,32 +93,30 @@ def test_fails_when_the_answer_is_not_yes(bootstrapped: Project, aws: LocalAws, 
 
 
 def test_an_interrupted_apply_saves_what_it_made(
-    tmp_path: Path, aws: LocalAws, synthesized: Path, slow_engine: OfflineTerraform
+    tmp_path: Path, aws: LocalAws, synthesized: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Ctrl-C: no lock is left, the state has what there is, and the next deploy goes on from it."""
     aws.make_state_buckets()
-    project = project_in(tmp_path, slow_engine, aws, synthesized)
-    with project.start("deploy", "dev", "--yes") as process:
-        assert process.stdout is not None
-        seen = ""
-        while "Creation complete" not in seen:
-            line = process.stdout.readline()
-            assert line, f"ended before anything was made: {seen}"
-            seen += line
-        os.killpg(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=120)
+    hold = Hold(tmp_path_factory.mktemp("hold") / "hold")
+    hold.begin("aws_vpc")  # some things need none
+    with OfflineTerraform(s3_endpoint=aws.endpoint, hold=hold) as engine:
+        project = project_in(tmp_path, engine, aws, synthesized)
+        with project.start("deploy", "dev", "--yes") as process:
+            assert process.stdout is not None
+            for text in ("Creation complete", "Interrupt received."):
+                seen = ""
+                while text not in seen:
+                    line = process.stdout.readline()
+                    assert line, f"ended before {text!r}: {seen}"
+                    seen += line
+                if text == "Creation complete":
+                    os.killpg(process.pid, signal.SIGINT)
+            hold.end()
+            _, stderr = process.communicate(timeout=120)
 
     assert process.returncode == 130
-    assert "Interrupt received." in stdout
     assert "Traceback" not in stderr
     assert aws.objects()[DEV.state_bucket_name] == [STATE]
-
-
-@pytest.fixture
-def slow_engine(aws: LocalAws) -> Iterator[OfflineTerraform]:
-    """A stand-in that takes a while for each change."""
-    with OfflineTerraform(s3_endpoint=aws.endpoint, apply_delay_seconds=0.3) as running:
-        yield running
 
 
 def test_fails_when_somebody_else_holds_the_lock(deployed: Project, aws: LocalAws) -> None:

@@ -55,7 +55,7 @@ class Checkout:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=120,
         )
 
     def git(self, *arguments: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.local_aws import OTHER_ACCOUNT, LocalAws
 from tests.offline_terraform.engine import OfflineTerraform, Stack
+from tests.offline_terraform.hold import Hold
 from tests.shipped import shipped_configs
 
 if TYPE_CHECKING:
@@ -41,15 +42,20 @@ def aws(running_aws: LocalAws) -> LocalAws:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[OfflineTerraform]:
-    """A stand-in that takes half a second for each change: an apply can be caught in the act."""
-    with OfflineTerraform(apply_delay_seconds=0.5) as running:
+def hold(tmp_path_factory: pytest.TempPathFactory) -> Hold:
+    return Hold(tmp_path_factory.mktemp("hold") / "hold")
+
+
+@pytest.fixture(scope="module")
+def engine(hold: Hold) -> Iterator[OfflineTerraform]:
+    """A stand-in that is told when to go on with its changes: an apply can be caught in the act."""
+    with OfflineTerraform(hold=hold) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def quick() -> Iterator[OfflineTerraform]:
-    """A stand-in that takes no time."""
+    """A stand-in that holds nothing."""
     with OfflineTerraform() as running:
         yield running
 
@@ -63,17 +69,18 @@ def ready(engine: OfflineTerraform, aws: LocalAws, source: Path) -> Stack:
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within 60 s")
+            pytest.fail(f"{what}: not within 120 s")
         time.sleep(0.02)
 
 
 @pytest.fixture
-def holder(engine: OfflineTerraform, aws: LocalAws, synthesized: Path) -> Iterator[subprocess.Popen[str]]:
+def holder(engine: OfflineTerraform, hold: Hold, aws: LocalAws, synthesized: Path) -> Iterator[subprocess.Popen[str]]:
     """An apply of dev's bootstrap stack, caught while it holds the lock."""
     stack = ready(engine, aws, synthesized / BOOTSTRAP)
+    hold.begin()
     process = stack.start("apply", "-no-color", "-auto-approve")
     try:
         wait_until(lambda: LOCK in aws.objects()[DEV.state_bucket_name], "the lock")
@@ -81,6 +88,7 @@ def holder(engine: OfflineTerraform, aws: LocalAws, synthesized: Path) -> Iterat
     finally:
         process.kill()
         process.communicate()
+        hold.end()
 
 
 def lock_information(aws: LocalAws) -> dict[str, str]:
@@ -125,7 +133,7 @@ def test_the_state_is_there_for_the_next_person(quick: OfflineTerraform, aws: Lo
 
 
 def test_fails_at_once_when_another_apply_holds_the_lock(
-    quick: OfflineTerraform, aws: LocalAws, synthesized: Path, holder: subprocess.Popen[str]
+    quick: OfflineTerraform, aws: LocalAws, synthesized: Path, holder: subprocess.Popen[str], hold: Hold
 ) -> None:
     """And names the holder. The first apply is not disturbed."""
     information = lock_information(aws)
@@ -138,6 +146,7 @@ def test_fails_at_once_when_another_apply_holds_the_lock(
     assert f"Who:       {information['Who']}" in second.text
     assert f"ID:        {information['ID']}" in second.text
     assert "Operation: OperationTypeApply" in second.text
+    hold.end()
     output, errors = holder.communicate()
     assert holder.returncode == 0, errors
     assert "Apply complete! Resources: 11 added" in output
@@ -145,7 +154,7 @@ def test_fails_at_once_when_another_apply_holds_the_lock(
 
 
 def test_a_second_apply_waits_when_told_to(
-    quick: OfflineTerraform, aws: LocalAws, synthesized: Path, holder: subprocess.Popen[str]
+    quick: OfflineTerraform, aws: LocalAws, synthesized: Path, holder: subprocess.Popen[str], hold: Hold
 ) -> None:
     """It then finds the work done."""
     second = ready(quick, aws, synthesized / BOOTSTRAP).start(
@@ -156,6 +165,7 @@ def test_a_second_apply_waits_when_told_to(
         first_line = second.stdout.readline()
         assert "Acquiring state lock" in first_line
         assert holder.poll() is None, "the first apply had ended already: this proves nothing"
+        hold.end()
         _, errors = holder.communicate()
         assert holder.returncode == 0, errors
         output, errors = second.communicate(timeout=120)
@@ -187,13 +197,15 @@ def test_the_lock_of_a_killed_apply_is_reported_and_can_be_freed(
 
 
 def test_state_survives_a_killed_apply(
-    engine: OfflineTerraform, quick: OfflineTerraform, aws: LocalAws, synthesized: Path
+    engine: OfflineTerraform, hold: Hold, quick: OfflineTerraform, aws: LocalAws, synthesized: Path
 ) -> None:
     """What was recorded before stands in the bucket as it was: nothing is half written."""
     stack = ready(quick, aws, synthesized / BOOTSTRAP)
     stack.apply()
     before = aws.client("s3").get_object(Bucket=DEV.state_bucket_name, Key=STATE)["Body"].read()
-    process = ready(engine, aws, synthesized / BOOTSTRAP).start("destroy", "-no-color", "-auto-approve")
+    again = ready(engine, aws, synthesized / BOOTSTRAP)
+    hold.begin()
+    process = again.start("destroy", "-no-color", "-auto-approve")
     assert process.stdout is not None
     try:
         seen = ""
@@ -204,6 +216,7 @@ def test_state_survives_a_killed_apply(
     finally:
         process.kill()
         process.communicate()
+        hold.end()
 
     stack.run("force-unlock", "-force", lock_information(aws)["ID"])
 

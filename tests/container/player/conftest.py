@@ -68,13 +68,13 @@ def show(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_show(tmp_path_factory.mktemp("show") / "landscape")
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def origin(show: Path, page_folder: Path) -> AsyncIterator[ScriptedOrigin]:
     async with ScriptedOrigin(show, page_folder) as origin:
         yield origin
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

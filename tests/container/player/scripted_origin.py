@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
+from tests.container.image import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,7 +40,7 @@ def make_show(folder: Path, size: str = "1280x720") -> Path:
         arguments += ["-f", "hls", "-hls_time", str(SEGMENT_SECONDS), "-hls_segment_type", "fmp4"]
         arguments += ["-hls_playlist_type", "vod", "-hls_segment_filename", str(folder / name / "%d.m4s")]
         arguments += [str(folder / name / "vod.m3u8")]
-    subprocess.run(arguments, check=True, timeout=120)
+    subprocess.run(arguments, check=True, timeout=PATIENCE_SECONDS)
     return folder
 
 
@@ -72,7 +74,7 @@ class ScriptedOrigin:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._runner is not None
-        await asyncio.wait_for(self._runner.cleanup(), 10)
+        await asyncio.wait_for(self._runner.cleanup(), PATIENCE_SECONDS)
 
     @property
     def page_url(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from tests.container.image import PATIENCE_SECONDS
 from tests.container.player.scripted_origin import SEGMENT_SECONDS, ScriptedOrigin, make_show
 
 if TYPE_CHECKING:
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 
     from playwright.async_api import Browser, Page, ViewportSize
 
-LIVE_WITHIN_MS = 5_000
+PATIENCE_MS = 1000 * PATIENCE_SECONDS
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # the browser's
+expect.set_options(timeout=PATIENCE_MS)
 PHONE: ViewportSize = {"width": 320, "height": 640}  # the narrowest that is still sold
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE_MS)
     page = await context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -32,19 +36,19 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     assert faults == []
 
 
-async def reach(page: Page, state: str, milliseconds: int = LIVE_WITHIN_MS) -> None:
+async def reach(page: Page, state: str) -> None:
     try:
-        await page.wait_for_function(f"() => window.player?.state === '{state}'", timeout=milliseconds)
+        await page.wait_for_function(f"() => window.player?.state === '{state}'", timeout=PATIENCE_MS)
     except Exception as error:
         seen = await page.evaluate("() => [window.player?.state, document.body.innerText]")
-        raise AssertionError(f"not {state} within {milliseconds} ms, last seen {seen}") from error
+        raise AssertionError(f"not {state} within {PATIENCE_SECONDS} s, last seen {seen}") from error
 
 
 async def assert_moving(page: Page) -> None:
     """The picture goes on, as the browser counts frames."""
     frames = "() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames"
     before = await page.evaluate(frames)
-    await page.wait_for_function(f"() => ({frames})() > {before} + 3", timeout=5_000)
+    await page.wait_for_function(f"() => ({frames})() > {before} + 3", timeout=PATIENCE_MS)
 
 
 async def height(page: Page) -> int:
@@ -55,25 +59,31 @@ async def test_waits_and_starts_by_itself_when_the_broadcast_starts(page: Page, 
     """A page opened before the show says so, and needs nobody's hand when the show begins."""
     await page.goto(origin.page_url)
     await expect(page.get_by_role("status")).to_have_text("Waiting for the broadcast")
-    asked = len(origin.requests)
-    await page.wait_for_timeout(2_000)
-    assert 3 <= len(origin.requests) - asked <= 8, "polls a few times a second, no more"
+    began, asked = time.monotonic(), len(origin.requests)
+    while len(origin.requests) - asked < 6:
+        await page.wait_for_timeout(100)
+    assert time.monotonic() - began > 1.5, "polls a few times a second, no more"
     origin.go_live()
-    await reach(page, "live", 2_500)
+    await reach(page, "live")
     await assert_moving(page)
     await expect(page.get_by_role("status")).to_have_text("Live")
     await expect(page.locator("#notice")).to_have_css("opacity", "0")
 
 
 async def test_reads_out_how_far_behind_the_studio_it_is(page: Page, origin: ScriptedOrigin) -> None:
-    """The figure comes from the program date time: three segments' hold-back, and half a segment of rounding."""
+    """The figure comes from the program date time, and is what the picture on screen says."""
     origin.go_live()
     await page.goto(origin.page_url)
     await reach(page, "live")
-    await page.wait_for_timeout(2_000)
+    await page.wait_for_function(
+        """() => {
+            const shown = document.querySelector('#latency').innerText.match(/^(\\d+\\.\\d) s$/);
+            return shown && Math.abs(shown[1] - (Date.now() - player.hls.playingDate) / 1000) < 0.5;
+        }""",
+        timeout=PATIENCE_MS,
+    )
     text = await page.locator("#latency").inner_text()
-    assert re.fullmatch(r"\d\.\d s", text), text
-    assert 2 * SEGMENT_SECONDS <= float(text.split()[0]) <= 5 * SEGMENT_SECONDS
+    assert float(text.split()[0]) >= 2 * SEGMENT_SECONDS, "three segments' hold-back, and half a segment of rounding"
 
 
 async def test_chooses_a_quality_with_the_keyboard_alone(page: Page, origin: ScriptedOrigin) -> None:
@@ -89,11 +99,13 @@ async def test_chooses_a_quality_with_the_keyboard_alone(page: Page, origin: Scr
             break
     for choice, wanted in (("4", 480), ("3", 360), ("7", 720)):
         await page.keyboard.press(choice)
-        await page.wait_for_function(f"() => document.querySelector('video').videoHeight === {wanted}", timeout=8_000)
-        assert await page.evaluate("() => player.state") == "live"
+        await page.wait_for_function(
+            f"() => document.querySelector('video').videoHeight === {wanted}", timeout=PATIENCE_MS
+        )
+        await reach(page, "live")
         await page.wait_for_timeout(1_100)  # the browser's menus take letters typed within a second as one word
     await page.keyboard.press("A")
-    await page.wait_for_function("() => player.hls.autoLevelEnabled")
+    await page.wait_for_function("() => player.hls.autoLevelEnabled", timeout=PATIENCE_MS)
 
 
 def expected_auto(height: int) -> str:
@@ -106,12 +118,13 @@ async def test_keeps_the_chosen_quality_over_a_reconnect(page: Page, origin: Scr
     await page.goto(origin.page_url)
     await reach(page, "live")
     await page.get_by_label("Quality").select_option("360p")
-    await page.wait_for_function("() => document.querySelector('video').videoHeight === 360", timeout=8_000)
+    await page.wait_for_function("() => document.querySelector('video').videoHeight === 360", timeout=PATIENCE_MS)
     origin.end()
-    await reach(page, "ended", 15_000)
+    await reach(page, "ended")
     origin.go_live()
     await reach(page, "live")
     await page.wait_for_timeout(2_000)
+    await page.wait_for_function("() => document.querySelector('video').videoHeight > 0")
     assert await height(page) == 360
     assert await page.get_by_label("Quality").input_value() == "360p"
 
@@ -123,11 +136,11 @@ async def test_reconnects_after_the_origin_failed_without_a_reload(page: Page, o
     await reach(page, "live")
     await page.evaluate("() => { window.sameDocument = true }")
     origin.failing = True
-    await reach(page, "reconnecting", 15_000)
+    await reach(page, "reconnecting")
     await expect(page.get_by_role("status")).to_have_text("Reconnecting")
     await page.wait_for_timeout(8_000)
     origin.failing = False
-    await reach(page, "live", 5_000)
+    await reach(page, "live")
     await assert_moving(page)
     assert await page.evaluate("() => window.sameDocument") is True
 
@@ -139,13 +152,13 @@ async def test_goes_on_when_the_publisher_comes_back(page: Page, origin: Scripte
     await reach(page, "live")
     await page.wait_for_timeout(1_000)
     origin.pause()
-    await reach(page, "reconnecting", 10_000)
+    await reach(page, "reconnecting")
     assert await height(page) > 0, "the last picture is still there"
     assert origin.started_at is not None
     assert origin.paused_at is not None
     await page.wait_for_timeout(3_000)
     origin.resume()
-    await reach(page, "live", 8_000)
+    await reach(page, "live")
     await assert_moving(page)
 
 
@@ -155,7 +168,7 @@ async def test_is_waiting_again_when_the_broadcast_stays_away(page: Page, origin
     await page.goto(origin.page_url)
     await reach(page, "live")
     origin.remove()
-    await reach(page, "waiting", 40_000)
+    await reach(page, "waiting")
     await expect(page.get_by_role("status")).to_have_text("Waiting for the broadcast")
     origin.go_live()
     await reach(page, "live")
@@ -168,7 +181,7 @@ async def test_says_when_the_broadcast_has_ended_and_plays_the_next_one(page: Pa
     await page.goto(origin.page_url)
     await reach(page, "live")
     origin.end()
-    await reach(page, "ended", 15_000)
+    await reach(page, "ended")
     await expect(page.get_by_role("status")).to_have_text("The broadcast has ended")
     await page.wait_for_timeout(2_000)
     assert await page.evaluate("() => player.state") == "ended", "the remains on the origin are not played again"
@@ -210,8 +223,8 @@ async def test_notices_a_picture_that_stands_still_while_the_broadcast_goes_on(
     await page.goto(origin.page_url)
     await reach(page, "live")
     await page.evaluate("() => player.hls.stopLoad()")
-    await reach(page, "reconnecting", 10_000)
-    await reach(page, "live", 8_000)
+    await reach(page, "reconnecting")
+    await reach(page, "live")
     await assert_moving(page)
 
 
@@ -221,14 +234,15 @@ async def test_does_not_reload_over_and_over_while_the_publisher_is_away(page: P
     await page.goto(origin.page_url)
     await reach(page, "live")
     origin.pause()
-    await reach(page, "reconnecting", 10_000)
+    await reach(page, "reconnecting")
     masters = sum(path.endswith("master.m3u8") for path in origin.requests)
+    began = time.monotonic()
     await page.evaluate("() => { window.source = player.hls }")
     await page.wait_for_timeout(8_000)
     assert await page.evaluate("() => player.hls === window.source")
     assert await height(page) > 0
     looks = sum(path.endswith("master.m3u8") for path in origin.requests) - masters
-    assert looks <= 20, "twice a second at most"
+    assert looks <= 2.5 * (time.monotonic() - began), "twice a second at most"
 
 
 async def test_comes_back_from_a_pause_to_what_is_on_now(page: Page, origin: ScriptedOrigin) -> None:
@@ -237,12 +251,12 @@ async def test_comes_back_from_a_pause_to_what_is_on_now(page: Page, origin: Scr
     await page.goto(origin.page_url)
     await reach(page, "live")
     await page.keyboard.press("Space")
-    assert await page.evaluate("() => document.querySelector('video').paused")
+    await page.wait_for_function("() => document.querySelector('video').paused")
     await expect(page.get_by_role("button", name="Go to live")).to_be_visible()
     await page.wait_for_timeout(9_000)
     await page.keyboard.press("Space")
     await assert_moving(page)
-    assert await page.evaluate("() => player.latencySeconds") < 6 * SEGMENT_SECONDS
+    await page.wait_for_function(f"() => player.latencySeconds < {6 * SEGMENT_SECONDS}")
 
 
 async def test_a_pause_outlives_a_reconnect(page: Page, origin: ScriptedOrigin) -> None:
@@ -274,7 +288,7 @@ async def test_plays_where_only_the_browser_itself_can(page: Page, origin: Scrip
     await assert_moving(page)
     await expect(page.get_by_label("Quality")).to_be_hidden()
     origin.end()
-    await reach(page, "ended", 15_000)
+    await reach(page, "ended")
 
 
 async def test_offers_the_sound_that_the_browser_held_back(page: Page, origin: ScriptedOrigin) -> None:

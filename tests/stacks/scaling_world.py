@@ -20,6 +20,7 @@ from origin.protection import Timing
 from tests.container.ecs_agent import EcsService
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import CodeType
 
     from tests.template import Template
@@ -185,7 +186,7 @@ class World:
             self.service.tasks.remove(task)
 
 
-def evaluate(alarm: dict[str, Any], metrics: dict[str, float]) -> float:
+def evaluate(alarm: dict[str, Any], metrics: Mapping[str, float]) -> float:
     """The value of an alarm's expression, with the functions of CloudWatch's metric math that the stack uses."""
     queries = alarm["metric_query"]
     names: dict[str, Any] = {

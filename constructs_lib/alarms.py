@@ -173,7 +173,7 @@ def alarm_specs(props: AlarmsProps) -> list[AlarmSpec]:
             metrics={"m": props.origin.protection_failures()},
             comparison=MORE,
             threshold=0,
-            minutes=5,  # the origin retries twice a minute, and what it has lasts for twenty minutes more
+            minutes=5,  # the origin retries twice a minute, and scaling takes three to make room
             missing_data="notBreaching",
             description="A task cannot set its protection: a deploy or scaling in would cut its broadcasts",
         ),

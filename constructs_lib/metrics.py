@@ -50,6 +50,10 @@ class OriginMetrics:
         """What live broadcasts take beyond a task's capacity, because they became dearer than they were at the door."""
         return self._metric("OvercommittedUnits", "Maximum", "beyond a task's capacity")
 
+    def busy_tasks(self) -> Metric:
+        """Tasks that are protected or want to be; each says so once in every minute."""
+        return self._metric("BusyTasks", "Sum", "busy tasks")
+
     def rejected_publishes(self) -> Metric:
         """Publishers turned away, for whatever reason."""
         return self._metric("RejectedPublish", "Sum", "rejected publishes")

@@ -178,6 +178,7 @@ class Origin:
             self._ingest.sweep()
 
     async def _report(self) -> None:
+        minute = 0
         while True:
             self._look(_REPORT_SECONDS)
             values: dict[Metric, float] = {
@@ -191,6 +192,8 @@ class Origin:
                 values[metrics.PEER_FAILURES] = failures
             if refusals := self._router.refusals():
                 values[metrics.REFUSED_LOOKUPS] = refusals
+            if minute != (minute := int(time.time() // 60)):  # once in each: the sum over a minute counts tasks
+                values[metrics.BUSY_TASKS] = int(self._needed())
             self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
             await asyncio.sleep(_REPORT_SECONDS)
 

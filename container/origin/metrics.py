@@ -27,6 +27,9 @@ class Metric:
 
 ACTIVE_STREAMS = Metric("ActiveStreams", "Count", "broadcasts that are live on a task")
 STREAMS_PER_TASK = Metric("StreamsPerTask", "Count", "units of a task's capacity in use; scaling out follows it")
+BUSY_TASKS = Metric(
+    "BusyTasks", "Count", "1 from each task that must not be stopped, once a minute; scaling follows it"
+)
 OVERCOMMITTED_UNITS = Metric("OvercommittedUnits", "Count", "units that live broadcasts take beyond a task's capacity")
 REJECTED_PUBLISH = Metric("RejectedPublish", "Count", "publishers turned away, by reason")
 TIME_TO_FIRST_SEGMENT = Metric("TimeToFirstSegment", "Seconds", "from publish to a segment of every rendition")

@@ -28,12 +28,13 @@ _DETAIL_CHARACTERS = 300
 class Timing:
     """How long what takes, in seconds.
 
-    Protection is asked for in leases of half an hour, so that a task whose origin hangs becomes free by itself, and
-    renewed with two thirds of it left, so that ECS may be out of order for twenty minutes.
+    Protection is asked for once for longer than any show, and given back explicitly: ECS refuses to prolong it while
+    the service wants fewer tasks than are protected (DEPLOYMENT_BLOCKED), and what was granted lasts. Prolonging it is
+    for shows of days. A task whose origin hangs is the container health check's business, which no protection stops.
     """
 
-    lease_minutes: int = 30  # ECS takes 1 to 2,880
-    renew_seconds: float = 600
+    lease_minutes: int = 2880  # the most that ECS takes
+    renew_seconds: float = 6 * 3600
     # After the last playlist got its EXT-X-ENDLIST: for viewers to ask once more, and see it.
     linger_seconds: float = 10
     look_seconds: float = 0.5

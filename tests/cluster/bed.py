@@ -16,6 +16,7 @@ from tests.cluster.publishers import Broadcast
 from tests.cluster.services import BACKEND_PORT, CREDENTIALS, TABLE, Keys, dynamodb
 from tests.cluster.task import HTTP_PORT, Task
 from tests.cluster.viewers import Audience
+from tests.container.ecs_agent import EcsService
 from tests.container.image import build
 from tests.container.support import eventually
 
@@ -54,6 +55,7 @@ class Bed:
         self._numbers = itertools.count(1)
         self.keys = Keys()
         self.tasks: dict[str, Task] = {}
+        self.service = EcsService(TASKS)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
@@ -84,7 +86,7 @@ class Bed:
 
     def start(self, slot: str) -> Task:
         """A new task, healthy and registered with both balancers, as an ECS service has it."""
-        task = Task(slot, self.hosts[slot], self._image, self._settings, self._folder)
+        task = Task(slot, self.hosts[slot], self._image, self._settings, self._folder, service=self.service)
         self.tasks[slot] = task
         task.start(self._loop)
         self.balancers.register(slot)
@@ -94,16 +96,34 @@ class Bed:
         """Forget a task that has ended or shall end now; the balancers send it nothing more."""
         self.balancers.deregister(task.name)
         task.close()
+        self.service.tasks.remove(task.agent)
         del self.tasks[task.name]
 
     def restore(self, count: int = TASKS) -> None:
         """As many healthy tasks as there should be, whatever became of them."""
+        self.service.desired = count
         for task in list(self.tasks.values()):
             if not task.running:
                 self.remove(task)
         for slot in SLOTS:
             if len(self.tasks) < count and slot not in self.tasks:
                 self.start(slot)
+
+    def deploy(self) -> None:
+        """New tasks first, then the old ones leave the balancers, and whoever of them is free is told to stop.
+
+        As `make deploy` does, ECS is made to want enough tasks for what is protected and for what comes; a task that is
+        not protected is stopped whatever it has.
+        """
+        old = list(self.tasks.values())
+        self.service.desired = sum(task.protected for task in old) + 1
+        self.start(next(slot for slot in SLOTS if slot not in self.tasks))
+        for task in old:
+            self.balancers.deregister(task.name)
+            if not task.protected:
+                task.terminate()
+                task.wait()
+                self.remove(task)
 
     def broadcast(self, *, clock: bool = False) -> Broadcast:
         """A new streamer with a new key."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.cluster.loops import Loop
+    from tests.container.ecs_agent import EcsService
 
 HTTP_PORT, STATUS_PORT, ECS_PORT = 8080, 8090, 80
 _ASK_SECONDS = 5  # a task that sleeps says nothing
@@ -27,10 +28,12 @@ _ASK_SECONDS = 5  # a task that sleeps says nothing
 class Task:
     """A task from its start to its end, by whichever means."""
 
-    def __init__(self, name: str, host: Host, image: Image, settings: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, name: str, host: Host, image: Image, settings: Mapping[str, str], folder: Path, *, service: EcsService
+    ) -> None:
         self.name, self.host = name, host
         self.id = secrets.token_hex(16)
-        self.agent = EcsAgent(f"arn:aws:ecs:us-west-2:111122223333:task/bed/{self.id}", host.address)
+        self.agent = EcsAgent(f"arn:aws:ecs:us-west-2:111122223333:task/bed/{self.id}", host.address, service)
         self._image = image
         self._environment = {
             **settings,

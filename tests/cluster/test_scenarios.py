@@ -289,3 +289,40 @@ def test_rolling_replacement_cuts_no_broadcast(bed: Bed, figures: Figures) -> No
     # Until it is certain that no streamer comes back, a blocking reload runs out of time (RFC 8216bis 6.2.5.2).
     assert measured.failures.keys() <= {"503 playlist"}
     assert measured.discontinuities == 0
+
+
+def test_five_deployments_during_shows_cut_nobody(bed: Bed, figures: Figures) -> None:
+    """ECS refuses to protect more tasks than it wants, over all deployments: everyone who is live is protected."""
+    for task in list(bed.tasks.values())[1:]:
+        bed.remove(task)
+    with on_air(bed, 1) as (first,), bed.audience([first], 6) as audience:
+        oldest = bed.owner(first.playback_id)
+        eventually(lambda: oldest.protected, "protection of the first show's task")
+        for _ in range(4):
+            bed.deploy()
+        with on_air(bed, 1) as (second,):
+            newer = bed.owner(second.playback_id)
+            assert newer is not oldest
+            eventually(lambda: newer.protected, "protection of the second show's task")
+            bed.deploy()
+            steady(audience, 5)
+            assert set(bed.tasks.values()) >= {oldest, newer}
+            assert len(bed.tasks) == 3, "the tasks of the two shows, and the newest"
+            assert (first.cuts, second.cuts) == (0, 0)
+        measured = audience.stop()
+        figures(measured)
+    assert audience.problems == []
+    assert measured.discontinuities == 0
+
+
+def test_scaling_in_below_the_busy_tasks_takes_nobodys_protection(bed: Bed) -> None:
+    """What was granted stays when ECS wants fewer; later shows are protected when it wants more again."""
+    with on_air(bed, 2) as broadcasts:
+        owners = {bed.owner(each.playback_id) for each in broadcasts}
+        eventually(lambda: all(task.protected for task in owners), "protection")
+        bed.service.desired = 1
+        with on_air(bed, 1) as (late,):
+            busy = owners | {bed.owner(late.playback_id)}
+            assert all(task.protected for task in owners)
+            bed.service.desired = TASKS
+            eventually(lambda: all(task.protected for task in busy), "protection of the late show's task", 90)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -20,11 +20,40 @@ API = "/api/container"
 Answer = Callable[[dict[str, Any]], Awaitable[web.Response]]
 
 
+class Protectable(Protocol):
+    """A task, as far as this rule looks at it."""
+
+    @property
+    def protected(self) -> bool: ...
+
+
+class EcsService:
+    """What ECS knows of a service: how many tasks it wants, and all that it has, whichever deployment made them.
+
+    It refuses to protect more tasks than it wants, also to prolong what is protected already (developer guide, "Amazon
+    ECS task scale-in protection endpoint": DEPLOYMENT_BLOCKED). What was granted stays when it wants fewer.
+    """
+
+    def __init__(self, desired: int) -> None:
+        self.desired = desired
+        self.tasks: list[Protectable] = []
+
+    def may_protect(self, task: "Protectable") -> bool:
+        others = sum(each.protected for each in self.tasks if each is not task)
+        return others + 1 <= self.desired
+
+
 class EcsAgent:
     """One task's agent. `answer` may be replaced to misbehave; what was asked is in `asked`."""
 
-    def __init__(self, task_arn: str = TASK_ARN, address: str = "10.0.2.106") -> None:
+    def __init__(
+        self, task_arn: str = TASK_ARN, address: str = "10.0.2.106", service: EcsService | None = None
+    ) -> None:
+        """Without a service nobody is refused."""
         self.task_arn, self.address = task_arn, address
+        self._service = service
+        if service:
+            service.tasks.append(self)
         self.asked: list[dict[str, Any]] = []
         self.answer: Answer = self.obey
         self._expires = 0.0  # 0: not protected
@@ -38,6 +67,8 @@ class EcsAgent:
         minutes = asked.get("ExpiresInMinutes", 120)
         if not 1 <= minutes <= 2880:
             return self.error(400, "InvalidParameterException", "expiresInMinutes must be between 1 and 2880")
+        if asked["ProtectionEnabled"] and self._service and not self._service.may_protect(self):
+            return self.failure("DEPLOYMENT_BLOCKED")
         self._expires = time.time() + 60 * minutes if asked["ProtectionEnabled"] else 0
         return web.json_response({"protection": self.state()})
 

@@ -27,7 +27,7 @@ QUICK = Timing(
     longest_retry_seconds=0.05,
     settle_seconds=3600,
 )
-ON = {"ProtectionEnabled": True, "ExpiresInMinutes": 30}
+ON = {"ProtectionEnabled": True, "ExpiresInMinutes": 2880}
 OFF = {"ProtectionEnabled": False}
 
 

@@ -101,6 +101,7 @@ MEANT = {
     r"resource\.aws_ecs_service\..*\.desired_count": "scaling.desired_tasks",
     r"resource\.aws_appautoscaling_target\..*\.(min|max)_capacity": "scaling.min_tasks, scaling.max_tasks",
     r"resource\.aws_cloudwatch_metric_alarm\.Alarms_TasksBelowMinimum_.*\.(threshold|alarm_description)": "scaling",
+    r"resource\.aws_cloudwatch_metric_alarm\.Scaling_IdleTasksAlarm_.*\.expression": "scaling.min_tasks",
     # no shell in production
     r"resource\.aws_ecs_service\..*\.enable_execute_command": "task.ecs_exec",
     r"resource\.aws_ecs_cluster\..*\.configuration\..*": "task.ecs_exec",

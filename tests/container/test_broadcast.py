@@ -53,6 +53,8 @@ def seen(broadcast: Broadcast) -> Seen:
     """The viewers after the broadcast has ended."""
     followers = broadcast.followers
     eventually(lambda: all(f.problem or len(f.complete) >= SEGMENTS for f in followers), f"{SEGMENTS} segments")
+    # At the end of a show the origin waits some seconds for FFmpeg; longer on a busy machine, here.
+    eventually(lambda: 0 < (broadcast.origin.stream(broadcast.id) or {}).get("lag_ms", 0) < 1000, "FFmpeg to catch up")
     pictures = broadcast.publisher.finish()
     eventually(lambda: all(f.ended or f.problem for f in followers), "end of the playlists")
     return Seen([follower.stop() for follower in followers], pictures)

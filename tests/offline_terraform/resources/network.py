@@ -6,6 +6,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from tests.offline_terraform.zones import zone_ids
+
 from .checks import arn, at_most_one_of, between, cidr, exactly_one_of, matches
 from .model import Making, ResourceType, generated_name
 
@@ -36,13 +38,12 @@ def _public_ip(_making: Making) -> str:
 
 
 def _zone_id(making: Making) -> str:
-    """The zone's letter as a number: AWS maps them differently in each account."""
-    return f"{making.region}-az{ord(str(making['availability_zone'])[-1]) - ord('a') + 1}"
+    return zone_ids(making.region).get(str(making["availability_zone"]), "")
 
 
 def _zone(making: Making) -> str:
-    zone_id = making.given("availability_zone_id")
-    return f"{making.region}{chr(ord('a') + int(zone_id[-1]) - 1)}" if zone_id else f"{making.region}a"
+    zones = {zone_id: name for name, zone_id in zone_ids(making.region).items()}
+    return zones.get(str(making.given("availability_zone_id")), next(iter(zones.values())))
 
 
 def _tenancy(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Iterator[str]:

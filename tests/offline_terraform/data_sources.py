@@ -55,7 +55,7 @@ def _availability_zones(reading: Reading) -> dict[str, Any]:
 
 def _availability_zone(reading: Reading) -> dict[str, Any]:
     """One zone, by its name or its AZ id."""
-    wanted = {reading.config.get("name"), reading.config.get("zone_id")} - {None}
+    wanted = {str(reading.config[key]) for key in ("name", "zone_id") if reading.config.get(key)}
     for name, zone_id in zone_ids(reading.region).items():
         if wanted and wanted <= {name, zone_id}:
             return {

@@ -21,6 +21,4 @@ def zone_ids(region: str) -> dict[str, str]:
     """Zone name to AZ id: `ap-northeast-2a` to `apne2-az1`."""
     area, *directions, number = region.split("-")
     short = area + "".join(_COMPASS.get(direction, direction[0]) for direction in directions) + number
-    return {
-        f"{region}{letter}": f"{short}-az{zone}" for letter, zone in _NUMBERS.get(region, _MOST_REGIONS).items()
-    }
+    return {f"{region}{letter}": f"{short}-az{zone}" for letter, zone in _NUMBERS.get(region, _MOST_REGIONS).items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.offline_terraform.zones import zone_ids
 
 from .checks import arn, at_most_one_of, between, cidr, exactly_one_of, matches
-from .model import Making, ResourceType, generated_name
+from .model import Making, ResourceType, generated_name, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +58,7 @@ def _owner_arn(path: str) -> str:
 
 _SECURITY_GROUP_RULE = ResourceType(
     force_new=("security_group_id",),
+    uses={"referenced_security_group_id": "aws_security_group"},
     checks=(
         exactly_one_of(*_RULE_PEERS),
         cidr("cidr_ipv4"),
@@ -115,6 +116,9 @@ RESOURCES = {
             cidr("cidr_block"),
             cidr("ipv6_cidr_block"),
             at_most_one_of("availability_zone", "availability_zone_id"),
+        ),
+        refused_while_used=in_use(
+            "deleting EC2 Subnet ({id}): DependencyViolation: The subnet '{id}' has dependencies and cannot be deleted."
         ),
         values={
             "id": "subnet-{hex17}",
@@ -183,6 +187,7 @@ RESOURCES = {
             "vpc_id",
         ),
         defaults={"connectivity_type": "public"},
+        uses={"subnet_id": "aws_subnet"},
         allowed={"availability_mode": ("regional", "zonal"), "connectivity_type": ("private", "public")},
         values={
             "id": "nat-{hex17}",
@@ -360,6 +365,9 @@ RESOURCES = {
             at_most_one_of("name", "name_prefix"),
             matches("name", r"(?!sg-).{1,255}", "1 to 255 characters, not beginning with sg-"),
             matches("description", r"[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}", "at most 255 of AWS's characters"),
+        ),
+        refused_while_used=in_use(
+            "deleting Security Group ({id}): DependencyViolation: resource {id} has a dependent object"
         ),
         values={
             "id": "sg-{hex17}",

@@ -568,6 +568,11 @@ class EnvironmentConfig(Section):
         return f"/ecs/{self.service_name}"
 
     @property
+    def insights_log_group_name(self) -> str:
+        """Name of the log group that Container Insights writes to: AWS's choice, in which the cluster's name stands."""
+        return f"/aws/ecs/containerinsights/{self.cluster_name}/performance"
+
+    @property
     def state_bucket_name(self) -> str:
         """Name of the environment's state bucket: derivable, so that no stack needs a reference to it."""
         return f"live-commerce-tfstate-{self.name}-{self.aws.account}-{self.aws.region}"

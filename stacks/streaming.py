@@ -218,13 +218,13 @@ class StreamingStack(EnvironmentStack):
             self,
             "Service",
             RtmpServiceProps(
-                insights_log=insights_log,
                 cluster_name=config.cluster_name,
                 service_name=config.service_name,
                 cpu=config.task.cpu,
                 memory_mib=config.task.memory_mib,
                 architecture=config.task.architecture,
                 desired_tasks=config.scaling.desired_tasks,
+                insights_log=insights_log,
                 exec_session_log=exec_session_log,
                 encryption_key=self.encryption.key,
                 container=ContainerProps(

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from config.fargate import MEMORY_MIB_BY_CPU, allowed_memory
 from config.subnets import ZONE_LETTERS, ZoneSubnets, plan_subnets, smallest_vpc_prefix
+from config.zones import LETTERS_WITHOUT_VPC_ORIGINS, VPC_ORIGIN_REGIONS
 
 # Load balancer names may have 32 characters (`rtmp-nlb-<name>`), S3 bucket names 63 (`state_bucket_name`).
 NAME_PATTERN = r"[a-z][a-z0-9-]{0,10}[a-z0-9]"
@@ -59,6 +60,8 @@ PriceClass = Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"]
 
 ECS_STOP_TIMEOUT_SECONDS = 120  # the most that Fargate gives a container to stop
 MIN_PART_SECONDS = 0.2  # players grow unstable below it
+# Inbound, and as many outbound. Source: Amazon VPC user guide, "Amazon VPC quotas".
+RULES_PER_SECURITY_GROUP = 60
 
 
 def cross_field(key: str, value: object, requirement: str) -> PydanticCustomError:
@@ -76,13 +79,30 @@ def _matching(pattern: str, what: str) -> AfterValidator:
 
 
 def _ipv4_network(value: str) -> str:
+    """As AWS writes it: an address alone and a netmask in place of the prefix are networks, and refused there."""
     try:
-        IPv4Network(value)
+        network = IPv4Network(value)
     except ValueError as error:
         raise PydanticCustomError(
             "cidr", "must be an IPv4 network like 10.20.0.0/16, with no host bits set ({why})", {"why": str(error)}
         ) from None
+    if str(network) != value:
+        raise PydanticCustomError("cidr", "must be written as {network}", {"network": str(network)})
     return value
+
+
+def _apart(values: tuple[str, ...]) -> tuple[str, ...]:
+    """A network inside another one admits nobody more, uses up a rule, and looks like a restriction."""
+    networks = [IPv4Network(value) for value in values]
+    for inner in networks:
+        for outer in networks:
+            if inner != outer and inner.subnet_of(outer):
+                raise PydanticCustomError(
+                    "overlap",
+                    "must not lie inside one another: leave {inner} out, it is in {outer}",
+                    {"inner": str(inner), "outer": str(outer)},
+                )
+    return values
 
 
 def _vpc_network(value: str) -> str:
@@ -117,6 +137,12 @@ def _with_a_port_that_exists(value: str) -> str:
     return value
 
 
+def _any_alone(values: tuple[str, ...]) -> tuple[str, ...]:
+    if "*" in values and len(values) > 1:
+        raise PydanticCustomError("any_alone", 'must be "*" alone (any), or leave it out to restrict', {})
+    return values
+
+
 AccountId = Annotated[str, _matching(r"\d{12}", "an AWS account id of twelve digits")]
 Region = Annotated[str, _matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region like ap-northeast-2")]
 HttpUrl = Annotated[
@@ -138,11 +164,21 @@ CertificateArn = Annotated[
         "the ARN of an ACM certificate (arn:aws:acm:<region>:<account>:certificate/<id>)",
     ),
 ]
+# What ECS takes as `valueFrom`: a secret, or its :<JSON key>:<version stage>:<version id>, each of which may be empty.
+# Source: ECS developer guide, "Pass Secrets Manager secrets through Amazon ECS environment variables".
 SecretArn = Annotated[
     str,
     _matching(
-        r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+",
-        "the ARN of a Secrets Manager secret (arn:aws:secretsmanager:<region>:<account>:secret:<name>)",
+        r"arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+(:[\w/+=.@-]*:[\w/+=.@-]*:[\w/+=.@-]*)?",
+        "the ARN of a Secrets Manager secret (arn:aws:secretsmanager:<region>:<account>:secret:<name>), "
+        "which :<JSON key>:<version stage>:<version id> may follow",
+    ),
+]
+KmsKeyArn = Annotated[
+    str,
+    _matching(
+        r"arn:aws:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
+        "the ARN of a KMS key, not of an alias (arn:aws:kms:<region>:<account>:key/<id>)",
     ),
 ]
 Ipv4Cidr = Annotated[str, AfterValidator(_ipv4_network)]
@@ -252,6 +288,15 @@ class Backend(Section):
 
     url: HttpUrl
     token_secret_arn: SecretArn | None = None  # sent as a bearer token with each question
+    token_secret_kms_key_arn: KmsKeyArn | None = None  # None: Secrets Manager's own key encrypts it
+
+    @model_validator(mode="after")
+    def _key_of_a_secret(self) -> Self:
+        if self.token_secret_kms_key_arn is not None and self.token_secret_arn is None:
+            raise cross_field(
+                "token_secret_arn", None, "must be set with token_secret_kms_key_arn, the key of its secret"
+            )
+        return self
 
     @property
     def port(self) -> int:
@@ -283,10 +328,26 @@ class Ingest(Section):
     """Where streamers publish: the network load balancer."""
 
     publisher_cidrs: Annotated[
-        tuple[Ipv4Cidr, ...], Field(min_length=1, max_length=50, strict=False), AfterValidator(_unique)
+        tuple[Ipv4Cidr, ...],
+        Field(min_length=1, max_length=RULES_PER_SECURITY_GROUP, strict=False),
+        AfterValidator(_unique),
+        AfterValidator(_apart),
     ]
     certificate_arn: CertificateArn | None = None  # in the environment's region; turns RTMPS on
     domain_name: DomainName | None = None
+
+    @model_validator(mode="after")
+    def _rules_fit_one_security_group(self) -> Self:
+        """RTMP and RTMPS have a rule each for each network. A prefix list would count with all its entries as well."""
+        most = RULES_PER_SECURITY_GROUP if self.certificate_arn is None else RULES_PER_SECURITY_GROUP // 2
+        if len(self.publisher_cidrs) > most:
+            raise cross_field(
+                "publisher_cidrs",
+                f"{len(self.publisher_cidrs)} networks",
+                f"must have at most {most} entries with certificate_arn set: each takes a rule for RTMP and one for "
+                f"RTMPS, and AWS gives a security group {RULES_PER_SECURITY_GROUP}; merge networks",
+            )
+        return self
 
     @model_validator(mode="after")
     def _rtmps_has_a_name(self) -> Self:
@@ -300,7 +361,10 @@ class Viewer(Section):
 
     price_class: PriceClass
     cors_origins: Annotated[
-        tuple[CorsOrigin, ...], Field(min_length=1, max_length=100, strict=False), AfterValidator(_unique)
+        tuple[CorsOrigin, ...],
+        Field(min_length=1, max_length=100, strict=False),
+        AfterValidator(_unique),
+        AfterValidator(_any_alone),
     ]
     certificate_arn: CertificateArn | None = None  # in us-east-1
     domain_name: DomainName | None = None
@@ -416,10 +480,42 @@ class EnvironmentConfig(Section):
         regional = {
             "ingest.certificate_arn": self.ingest.certificate_arn,
             "backend.token_secret_arn": self.backend.token_secret_arn,
+            "backend.token_secret_kms_key_arn": self.backend.token_secret_kms_key_arn,
         }
         for key, arn in regional.items():
             if arn is not None and arn.split(":")[3] != self.aws.region:
                 raise cross_field(key, arn, f"must be in the environment's region ({self.aws.region})")
+        return self
+
+    @model_validator(mode="after")
+    def _secret_of_another_account_has_its_own_key(self) -> Self:
+        secret = self.backend.token_secret_arn
+        if (
+            secret is None
+            or secret.split(":")[4] == self.aws.account
+            or self.backend.token_secret_kms_key_arn is not None
+        ):
+            return self
+        raise cross_field(
+            "backend.token_secret_kms_key_arn",
+            None,
+            f"must be set: the secret is in account {secret.split(':')[4]}, and no other account can read what Secrets "
+            "Manager's own key encrypts",
+        )
+
+    @model_validator(mode="after")
+    def _vpc_origins_exist(self) -> Self:
+        region = self.aws.region
+        if region not in VPC_ORIGIN_REGIONS:
+            known = ", ".join(sorted(VPC_ORIGIN_REGIONS))
+            raise cross_field("aws.region", region, f"must be a region with CloudFront VPC origins ({known})")
+        for letter, zone_id in LETTERS_WITHOUT_VPC_ORIGINS.get(region, {}).items():
+            if letter in self.network.availability_zones:
+                raise cross_field(
+                    "network.availability_zones",
+                    self.network.availability_zones,
+                    f"must not have {letter}: zone {region}{letter} is {zone_id}, where CloudFront has no VPC origins",
+                )
         return self
 
     @model_validator(mode="after")
@@ -507,6 +603,11 @@ class EnvironmentConfig(Section):
     def log_group_name(self) -> str:
         """Name of the containers' log group."""
         return f"/ecs/{self.service_name}"
+
+    @property
+    def insights_log_group_name(self) -> str:
+        """Name of the log group that Container Insights writes to: AWS's choice, in which the cluster's name stands."""
+        return f"/aws/ecs/containerinsights/{self.cluster_name}/performance"
 
     @property
     def state_bucket_name(self) -> str:

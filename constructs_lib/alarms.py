@@ -13,8 +13,9 @@ from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
 from constructs import Construct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from cdktf import ITerraformDependable
     from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
 
     from constructs_lib.metrics import (
@@ -58,6 +59,9 @@ class AlarmsProps:
     cloudfront: CloudfrontMetrics
     topic: SnsTopic
     viewer_topic: SnsTopic  # in us-east-1, where CloudFront's metrics are
+    # Where silence is the fault, an alarm rings at once if there are no data yet: it is made after these, which take
+    # longer to make than tasks take to report.
+    made_after: Sequence[ITerraformDependable]
     runbook: str = field(default="docs/runbook.md")
 
 
@@ -94,6 +98,7 @@ class Alarms(Construct):
             treat_missing_data=spec.missing_data,
             alarm_actions=[topic.arn],
             ok_actions=[topic.arn],
+            depends_on=list(self._props.made_after) if spec.missing_data == "breaching" else None,
         )
 
 

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 CONTAINER_NAME = "RTMPContainer"
 CONTAINER_USER = "10001:10001"
 RUNTIME_VOLUME = "runtime"
-# ECS Exec's agent writes here, and the root file system is read-only. Source: amazon-ecs-exec-checker, issue 21.
-ECS_EXEC_VOLUMES = {"ssm-lib": "/var/lib/amazon/ssm", "ssm-log": "/var/log/amazon/ssm"}
+# ECS Exec's agent writes here. AWS calls it unsupported beside a read-only root; with these three it works, as others
+# report (aws/containers-roadmap, issue 1359), and if it does not, a shell is what is missing and no broadcast.
+ECS_EXEC_VOLUMES = {
+    "ssm-agents": "/managed-agents",
+    "ssm-lib": "/var/lib/amazon/ssm",
+    "ssm-log": "/var/log/amazon/ssm",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -129,13 +129,9 @@ def dashboard_body(props: DashboardProps) -> dict[str, Any]:
                 [props.cloudfront.requests()],
                 right=[props.cloudfront.bytes_downloaded()],
             ),
-            _chart(
-                props,
-                "Viewers: error rate (CloudFront)",
-                props.cloudfront.error_rates(),
-                alarm_arns=props.viewer_alarm_arns,
-            ),
+            _chart(props, "Viewers: error rate (CloudFront)", props.cloudfront.error_rates()),
         ],
+        [_alarm_chart(arn) for arn in props.viewer_alarm_arns],
     ]
     alarms = {
         "type": "alarm",
@@ -189,9 +185,8 @@ def _chart(
     *,
     right: Sequence[Metric] = (),
     stacked: bool = False,
-    alarm_arns: Sequence[str] = (),
 ) -> dict[str, Any]:
-    chart: dict[str, Any] = {
+    return {
         "title": title,
         "view": "timeSeries",
         "stacked": stacked,
@@ -203,12 +198,16 @@ def _chart(
             *(_entry(metric, axis="right") for metric in right),
         ],
     }
-    if alarm_arns:
-        # An alarm can be drawn into a chart of its own region only.
-        if chart["region"] != CLOUDFRONT_METRICS_REGION:
-            raise AssertionError(f"{title}: viewer alarms belong into a chart of {CLOUDFRONT_METRICS_REGION}")
-        chart["annotations"] = {"alarms": list(alarm_arns)}
-    return chart
+
+
+def _alarm_chart(alarm_arn: str) -> dict[str, Any]:
+    """An alarm of CloudFront, with its metric and threshold: one to a widget, and no metrics beside it."""
+    return {
+        "title": "Viewers: alarm",
+        "view": "timeSeries",
+        "region": CLOUDFRONT_METRICS_REGION,  # an alarm is drawn in its own region only
+        "annotations": {"alarms": [alarm_arn]},
+    }
 
 
 def _entry(metric: Metric, *, axis: str = "left", id_: str | None = None, visible: bool = True) -> list[Any]:

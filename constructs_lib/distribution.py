@@ -17,16 +17,13 @@ from cdktf_cdktf_provider_aws.cloudfront_distribution import (
     CloudfrontDistributionRestrictionsGeoRestriction,
     CloudfrontDistributionViewerCertificate,
 )
-from cdktf_cdktf_provider_aws.cloudfront_vpc_origin import (
-    CloudfrontVpcOrigin,
-    CloudfrontVpcOriginVpcOriginEndpointConfig,
-    CloudfrontVpcOriginVpcOriginEndpointConfigOriginSslProtocols,
-)
 from constructs import Construct
 
-from constructs_lib.ports import HLS_PORT, HTTPS_PORT
+from constructs_lib.vpc_origin import VpcOriginProps, define_vpc_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cdktf_cdktf_provider_aws.cloudfront_cache_policy import CloudfrontCachePolicy
 
     from constructs_lib.cache_policies import CachePolicies
@@ -50,6 +47,7 @@ PLAYLIST_PATTERN = "/hls/*.m3u8"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DistributionProps:
     name: str
+    tags: Mapping[str, str]
     network: Network
     playback: PlaybackLoadBalancer
     cache_policies: CachePolicies
@@ -67,22 +65,10 @@ class Distribution(Construct):
     def __init__(self, scope: Construct, id_: str, props: DistributionProps) -> None:
         super().__init__(scope, id_)
         self._props = props
-        vpc_origin = CloudfrontVpcOrigin(
+        vpc_origin = define_vpc_origin(
             self,
             "VpcOrigin",
-            vpc_origin_endpoint_config=[
-                CloudfrontVpcOriginVpcOriginEndpointConfig(
-                    name=props.name,
-                    arn=props.playback.load_balancer.arn,
-                    http_port=HLS_PORT,
-                    https_port=HTTPS_PORT,
-                    origin_protocol_policy="http-only",
-                    origin_ssl_protocols=[
-                        CloudfrontVpcOriginVpcOriginEndpointConfigOriginSslProtocols(items=["TLSv1.2"], quantity=1)
-                    ],
-                )
-            ],
-            depends_on=[props.playback.listener, props.network.internet_gateway],
+            VpcOriginProps(name=props.name, tags=props.tags, network=props.network, playback=props.playback),
         )
         self.distribution = CloudfrontDistribution(
             self,
@@ -94,7 +80,7 @@ class Distribution(Construct):
             price_class=props.price_class,
             aliases=[props.domain_name] if props.domain_name is not None else None,
             web_acl_id=props.web_acl.acl.arn if props.web_acl is not None else None,
-            wait_for_deployment=True,
+            wait_for_deployment=True,  # until no edge asks what it left: only then can that be deleted
             origin=[
                 CloudfrontDistributionOrigin(
                     origin_id=ORIGIN_ID,

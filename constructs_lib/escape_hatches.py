@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cdktf import S3Backend
+    from cdktf import S3Backend, TerraformResource
 
 
 def lock_state_in_s3(backend: S3Backend) -> None:
@@ -15,3 +15,14 @@ def lock_state_in_s3(backend: S3Backend) -> None:
     (and checkov 3.3 cannot read a file that has one).
     """
     backend.add_override("use_lockfile", True)
+
+
+def replace_with(resource: TerraformResource, cause: TerraformResource, attribute: str | None = None) -> None:
+    """Replace `resource` when `cause` changes, or just that attribute of it.
+
+    cdktf 0.21 writes each of `replace_triggered_by` as an expression, and Terraform wants plain references there.
+    """
+    reference = f"{cause.terraform_resource_type}.{cause.friendly_unique_id}"
+    resource.add_override(
+        "lifecycle.replace_triggered_by", [f"{reference}.{attribute}" if attribute is not None else reference]
+    )

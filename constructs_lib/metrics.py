@@ -146,8 +146,11 @@ class NetworkLoadBalancerMetrics:
     target_group_suffix: str
 
     def healthy_targets(self) -> Metric:
-        """Tasks that answer its health check."""
-        metric = self._metric("HealthyHostCount", "Minimum", "healthy ingest targets")
+        """Tasks that answer its health check, as the node sees them that sees most.
+
+        Each node of the balancer reports, one or more in each zone: the minimum is 0 as soon as one sees no task.
+        """
+        metric = self._metric("HealthyHostCount", "Maximum", "healthy ingest targets")
         return replace(metric, dimensions={**metric.dimensions, "TargetGroup": self.target_group_suffix})
 
     def active_flows(self) -> Metric:
@@ -184,8 +187,11 @@ class ApplicationLoadBalancerMetrics:
     target_group_suffix: str
 
     def healthy_targets(self) -> Metric:
-        """Tasks that answer its health check."""
-        metric = self._metric("HealthyHostCount", "Minimum", "healthy playback targets")
+        """Tasks that answer its health check, as the node sees them that sees most.
+
+        Each node of the balancer reports, one or more in each zone: the minimum is 0 as soon as one sees no task.
+        """
+        metric = self._metric("HealthyHostCount", "Maximum", "healthy playback targets")
         return replace(metric, dimensions={**metric.dimensions, "TargetGroup": self.target_group_suffix})
 
     def requests(self) -> Metric:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cdktf import Fn, Op, Postcondition, TerraformResourceLifecycle, TerraformSelf
+from cdktf_cdktf_provider_aws.data_aws_availability_zone import DataAwsAvailabilityZone
 from cdktf_cdktf_provider_aws.default_security_group import DefaultSecurityGroup
 from cdktf_cdktf_provider_aws.eip import Eip
 from cdktf_cdktf_provider_aws.internet_gateway import InternetGateway
@@ -16,6 +18,8 @@ from cdktf_cdktf_provider_aws.subnet import Subnet
 from cdktf_cdktf_provider_aws.vpc import Vpc
 from cdktf_cdktf_provider_aws.vpc_endpoint import VpcEndpoint
 from constructs import Construct
+
+from config.zones import ZONE_IDS_WITHOUT_VPC_ORIGINS
 
 if TYPE_CHECKING:
     from config.subnets import ZoneSubnets
@@ -38,6 +42,8 @@ class Network(Construct):
     def __init__(self, scope: Construct, id_: str, props: NetworkProps) -> None:
         super().__init__(scope, id_)
         self._props = props
+        for zone in props.subnets:
+            self._check_zone(zone.zone_letter)
         self.vpc = Vpc(
             self,
             "Vpc",
@@ -84,6 +90,29 @@ class Network(Construct):
                 route_table_ids=[table.id for table in private_route_tables],
                 tags={"Name": f"{props.name}-{service}"},
             )
+
+    def _check_zone(self, letter: str) -> None:
+        """Look up which zone the letter stands for in this account, and end the plan if CloudFront cannot use it."""
+        zone = f"{self._props.region}{letter}"
+        DataAwsAvailabilityZone(
+            self,
+            f"Zone{letter.upper()}",
+            name=zone,
+            lifecycle=TerraformResourceLifecycle(
+                postcondition=[
+                    Postcondition(
+                        condition=Op.not_(
+                            Fn.contains(list(ZONE_IDS_WITHOUT_VPC_ORIGINS), TerraformSelf.get_string("zone_id"))
+                        ),
+                        error_message=(
+                            f"zone {letter} ({zone}) is {TerraformSelf.get_string('zone_id')} in this account, where "
+                            f"CloudFront has no VPC origins (nor in {', '.join(ZONE_IDS_WITHOUT_VPC_ORIGINS)}): take "
+                            "another letter for network.availability_zones in the environment's file"
+                        ),
+                    )
+                ]
+            ),
+        )
 
     def _route_table(self, id_: str) -> RouteTable:
         return RouteTable(self, f"{id_}Routes", vpc_id=self.vpc.id, tags={"Name": f"{self._props.name}-{id_.lower()}"})

@@ -21,6 +21,7 @@ from cdktf_cdktf_provider_aws.lb_listener_rule import (
 from cdktf_cdktf_provider_aws.lb_target_group import LbTargetGroup, LbTargetGroupHealthCheck
 from constructs import Construct
 
+from constructs_lib.escape_hatches import replace_with
 from constructs_lib.ports import HEALTH_PATH, HLS_PORT
 from constructs_lib.protection import kept
 
@@ -90,6 +91,8 @@ class PlaybackLoadBalancer(Construct):
             ),
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
+        # A group belongs to one balancer: while a new one takes over from an old one, each needs its own.
+        replace_with(self.target_group, self.load_balancer, "arn")
         self.listener = LbListener(
             self,
             "Listener",

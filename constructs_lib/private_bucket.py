@@ -119,14 +119,16 @@ class PrivateBucket(Construct):
 
     @staticmethod
     def _rule(props: PrivateBucketProps) -> S3BucketLifecycleConfigurationRule:
-        expiration = None
-        if props.expiration_days is not None:
-            expiration = [S3BucketLifecycleConfigurationRuleExpiration(days=props.expiration_days)]
+        # Where objects stay for ever, so does the mark of a deletion, when the last version behind it has gone: one for
+        # each lock of the state. Where objects expire, S3 clears the marks away by itself, and takes not both.
+        expiration = S3BucketLifecycleConfigurationRuleExpiration(
+            days=props.expiration_days, expired_object_delete_marker=True if props.expiration_days is None else None
+        )
         return S3BucketLifecycleConfigurationRule(
             id="expire",
             status="Enabled",
             filter=[S3BucketLifecycleConfigurationRuleFilter(prefix="")],
-            expiration=expiration,
+            expiration=[expiration],
             noncurrent_version_expiration=[
                 S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
                     noncurrent_days=props.noncurrent_version_days

@@ -54,6 +54,7 @@ class RtmpServiceProps:
     memory_mib: int
     architecture: str
     desired_tasks: int
+    insights_log: CloudwatchLogGroup
     exec_session_log: CloudwatchLogGroup | None  # None: ECS Exec is off
     encryption_key: KmsKey
     container: ContainerProps
@@ -76,6 +77,8 @@ class RtmpService(Construct):
             name=props.cluster_name,
             setting=[EcsClusterSetting(name="containerInsights", value="enabled")],  # the running-tasks alarm needs it
             configuration=_exec_sessions(props.exec_session_log, props.encryption_key),
+            # Container Insights makes its log group itself where there is none: in the clear, and nobody deletes it.
+            depends_on=[props.insights_log],
         )
         self.task_definition = EcsTaskDefinition(
             self,

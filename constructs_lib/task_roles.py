@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ class TaskRolesProps:
     leases_table: DynamodbTable
     log_group: CloudwatchLogGroup
     backend_token_secret_arn: str | None
+    backend_token_kms_key_arn: str | None  # None: Secrets Manager's own key, which needs no permission
     exec_session_log: CloudwatchLogGroup | None  # None: ECS Exec is off
     encryption_key: KmsKey
 
@@ -115,7 +117,32 @@ def execution_statements(props: TaskRolesProps) -> list[Statement]:
             Statement(
                 sid="BackendToken",
                 actions=["secretsmanager:GetSecretValue"],
-                resources=[props.backend_token_secret_arn],
+                resources=secret_resources(props.backend_token_secret_arn),
+            )
+        )
+    if props.backend_token_kms_key_arn is not None:
+        statements.append(
+            Statement(
+                sid="BackendTokenKey",
+                actions=["kms:Decrypt"],
+                resources=[props.backend_token_kms_key_arn],
+                conditions=[("StringEquals", "kms:ViaService", [f"secretsmanager.{props.region}.amazonaws.com"])],
             )
         )
     return statements
+
+
+def secret_resources(value_from: str) -> list[str]:
+    """What IAM calls the secret that ECS reads as `value_from`.
+
+    IAM compares whole ARNs, which end in a hyphen and six random characters; ECS finds the secret without those, too.
+    JSON key, version stage and version id are no part of it. A name that itself ends in a hyphen and six characters
+    (`backend-secret`) may be meant either way, unless those look random.
+    Source: Secrets Manager user guide, "Secret ARN" and "IAM policy examples".
+    """
+    arn = ":".join(value_from.split(":")[:7])
+    suffixed = f"{arn}-??????"
+    ending = re.search(r"-([A-Za-z0-9]{6})$", arn)
+    if ending is None:
+        return [suffixed]
+    return [arn, suffixed] if re.fullmatch(r"[A-Z]?[a-z]+|[A-Z]+|\d+", ending[1]) else [arn]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.wafv2_web_acl import (
     Wafv2WebAcl,
     Wafv2WebAclDefaultAction,
@@ -57,6 +58,8 @@ class WebAcl(Construct):
             name=props.name,
             description="Viewers of live broadcasts",
             scope="CLOUDFRONT",
+            # Goes only after the distribution has let go of it, also when the firewall is turned off.
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
             default_action=Wafv2WebAclDefaultAction(allow=Wafv2WebAclDefaultActionAllow()),
             rule=rules,
             visibility_config=Wafv2WebAclVisibilityConfig(

@@ -78,6 +78,7 @@ class Live:
             "PYTHONPATH": str(HERE),
             "PYTHONUNBUFFERED": "1",
             "BACKEND_URL": f"http://127.0.0.1:{self.backend}",
+            "CORS_ALLOW_ORIGIN": "*",  # the player's page has another port
             "RUNTIME_DIR": str(self.folder / "origin"),
             "HTTP_PORT": str(self.http),
             "RTMP_PORT": str(self.rtmp),

@@ -10,7 +10,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from policy import aws_limits
 from policy.findings import Finding
+from policy.references import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +120,7 @@ def rtmp_only_on_ingest_balancer(stack: StackDocument) -> Iterator[tuple[str, st
     open_groups = _groups_of_balancers(stack, "network")
     for address, rule in stack.resources("aws_vpc_security_group_ingress_rule").items():
         from_addresses = any(rule.get(key) for key in ("cidr_ipv4", "cidr_ipv6", "prefix_list_id"))
-        if from_addresses and _covers(rule, RTMP_PORT) and _reference(rule["security_group_id"]) not in open_groups:
+        if from_addresses and _covers(rule, RTMP_PORT) and reference(rule["security_group_id"]) not in open_groups:
             yield address, f"opens {RTMP_PORT} to addresses on something other than the network load balancer"
 
 
@@ -133,9 +135,9 @@ def playback_only_from_cloudfront(stack: StackDocument) -> Iterator[tuple[str, s
         if prefix_list.get("name") == CLOUDFRONT_PREFIX_LIST
     }
     for address, rule in stack.resources("aws_vpc_security_group_ingress_rule").items():
-        if _reference(rule["security_group_id"]) not in groups:
+        if reference(rule["security_group_id"]) not in groups:
             continue
-        if _reference(rule.get("prefix_list_id", "")) not in cloudfront:
+        if reference(rule.get("prefix_list_id", "")) not in cloudfront:
             yield address, "lets something other than CloudFront reach the playback load balancer"
 
 
@@ -170,16 +172,10 @@ def _balancers(stack: StackDocument, type_: str) -> dict[str, Json]:
 
 def _groups_of_balancers(stack: StackDocument, type_: str) -> set[str]:
     return {
-        _reference(group)
+        reference(group)
         for balancer in _balancers(stack, type_).values()
         for group in balancer.get("security_groups", [])
     }
-
-
-def _reference(expression: str) -> str:
-    """`${aws_security_group.Task.id}` refers to `aws_security_group.Task`."""
-    match = re.fullmatch(r"\$\{(.+)\.[^.]+\}", expression)
-    return match[1] if match else expression
 
 
 def _covers(rule: Json, port: int) -> bool:
@@ -204,4 +200,10 @@ RULES: dict[str, Callable[[StackDocument], Iterator[tuple[str, str]]]] = {
     "alarm-has-action": alarm_has_action,
     "alarm-treats-missing-data": alarm_treats_missing_data,
     "alarm-on-dashboard": alarm_on_dashboard,
+    "dashboard-body": aws_limits.dashboard_body_valid,
+    "security-group-size": aws_limits.security_group_size,
+    "vpc-origin-replaced": aws_limits.vpc_origin_replaced,
+    "zone-looked-up": aws_limits.zone_looked_up,
+    "insights-log-group": aws_limits.insights_log_group_made,
+    "bucket-cleans-up": aws_limits.bucket_cleans_up,
 }

@@ -171,6 +171,15 @@ class StreamingStack(EnvironmentStack):
                 encryption_key=self.encryption.key,
             ),
         ).log_group
+        insights_log = LogGroup(
+            self,
+            "InsightsLogs",
+            LogGroupProps(
+                name=config.insights_log_group_name,
+                retention_days=config.observability.log_retention_days,
+                encryption_key=self.encryption.key,
+            ),
+        ).log_group
         exec_session_log = None
         if config.task.ecs_exec:
             exec_session_log = LogGroup(
@@ -199,6 +208,7 @@ class StreamingStack(EnvironmentStack):
                 leases_table=leases.table,
                 log_group=log_group,
                 backend_token_secret_arn=config.backend.token_secret_arn,
+                backend_token_kms_key_arn=config.backend.token_secret_kms_key_arn,
                 exec_session_log=exec_session_log,
                 encryption_key=self.encryption.key,
             ),
@@ -214,6 +224,7 @@ class StreamingStack(EnvironmentStack):
                 memory_mib=config.task.memory_mib,
                 architecture=config.task.architecture,
                 desired_tasks=config.scaling.desired_tasks,
+                insights_log=insights_log,
                 exec_session_log=exec_session_log,
                 encryption_key=self.encryption.key,
                 container=ContainerProps(
@@ -268,6 +279,7 @@ class StreamingStack(EnvironmentStack):
             "Distribution",
             DistributionProps(
                 name=config.cluster_name,
+                tags=config.tags,
                 network=self.network,
                 playback=self.playback,
                 cache_policies=CachePolicies(self, "CachePolicies", CachePoliciesProps(name=config.cluster_name)),
@@ -347,6 +359,7 @@ class StreamingStack(EnvironmentStack):
                 cloudfront=cloudfront,
                 topic=topic.topic,
                 viewer_topic=viewer_topic.topic,
+                made_after=[self.service.service, self.distribution.distribution],
             ),
         )
         self.dashboard = Dashboard(

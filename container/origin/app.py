@@ -103,7 +103,7 @@ class Origin:
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        public = web.ServerRunner(server(self._router, self._ingest.make_room))
+        public = web.ServerRunner(server(self._router, self._ingest.make_room, self._settings.cors_allow_origin))
         private = web.AppRunner(hooks.application(self._ingest, self.status), access_log=None)
         for runner, host, port in (
             (public, settings.http_host, settings.http_port),

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     metrics_namespace: str = "LiveCommerce"
     stop_timeout_seconds: float = Field(default=120, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    # Whose pages may read what we answer; empty says nothing, because behind CloudFront that one decides.
+    cors_allow_origin: str = Field(default="", pattern=r"^(\*|https?://[A-Za-z0-9.:-]+)?$")
 
     # ECS itself sets these two in every container that it runs.
     ecs_container_metadata_uri_v4: str | None = Field(default=None, pattern="^http://")

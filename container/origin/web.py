@@ -14,20 +14,27 @@ from origin.registry import Answer
 from origin.routing import Router
 
 _COUNT = re.compile(r"[1-9][0-9]{0,5}")
-_CORS = {"Access-Control-Allow-Origin": "*"}
-_PREFLIGHT = _CORS | {
+_PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
 
 
-def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer]]) -> web.Server:
-    """The plain server of aiohttp: no routing, no middlewares, because a live edge is two kinds of small requests."""
+def server(
+    router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer]], cors_allow_origin: str
+) -> web.Server:
+    """The plain server of aiohttp: no routing, no middlewares, because a live edge is two kinds of small requests.
+
+    With an empty `cors_allow_origin` it says nothing about CORS: CloudFront would hand on what is said here to pages
+    that its own policy does not admit.
+    """
+    cors = {"Access-Control-Allow-Origin": cors_allow_origin} if cors_allow_origin else {}
+    preflight = cors | _PREFLIGHT if cors else {}
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "OPTIONS":
-            return web.Response(status=204, headers=_PREFLIGHT)
+            return web.Response(status=204, headers=preflight)
         path, _, query = request.path_qs.partition("?")
         hop = _hop(request)
         if hop and request.method == "POST" and path.startswith(ROOM):
@@ -39,9 +46,9 @@ def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer
         if path == "/health":
             return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
         if not path.startswith("/hls/"):
-            return _written(NOT_FOUND)
+            return _written(NOT_FOUND, cors)
         accepted = "gzip" in request.headers.get("Accept-Encoding", "")
-        return _written(await router.get(path[5:], query, gzip_accepted=accepted, hop=hop))
+        return _written(await router.get(path[5:], query, gzip_accepted=accepted, hop=hop), cors)
 
     # Who hangs up is not waited for: another task's request ends when the last of its viewers is gone.
     return web.Server(handle, access_log=None, handler_cancellation=True)
@@ -59,8 +66,8 @@ def _hop(request: web.BaseRequest) -> int:
     return int(viewers) if _COUNT.fullmatch(viewers) else 1
 
 
-def _written(response: Response) -> web.Response:
-    headers = CIMultiDict(_CORS)
+def _written(response: Response, cors: dict[str, str]) -> web.Response:
+    headers = CIMultiDict(cors)
     headers["Cache-Control"] = response.cache_control
     headers["Content-Type"] = response.content_type
     if response.content_type == PLAYLIST_TYPE:

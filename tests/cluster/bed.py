@@ -41,6 +41,7 @@ SETTINGS = {
     "END_AFTER_SECONDS": str(END_AFTER_SECONDS),
     "LEASES_TABLE": TABLE,
     "STOP_TIMEOUT_SECONDS": "120",
+    "CORS_ALLOW_ORIGIN": "*",  # no CloudFront is in the bed
     **CREDENTIALS,
 }
 

@@ -123,6 +123,43 @@ def test_physical_names_fit_their_limits_for_the_longest_name(tmp_path: Path) ->
     assert len(config.access_log_bucket_name) <= 63
 
 
+RTMPS = f'certificate_arn = "arn:aws:acm:ap-northeast-2:{ACCOUNT}:certificate/a"\ndomain_name = "in.example.com"\n'
+STORED = "arn:aws:secretsmanager:ap-northeast-2:123456789012:secret:streaming/token-AbCdEf"
+KEY = "arn:aws:kms:ap-northeast-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def publishers(cidrs: str, more: str = "") -> str:
+    return edited('publisher_cidrs = ["0.0.0.0/0"]', f"publisher_cidrs = [{cidrs}]\n{more}")
+
+
+def networks(count: int) -> str:
+    return ", ".join(f'"10.0.{number}.0/24"' for number in range(count))
+
+
+def backend(secret: str, key: str = "") -> str:
+    encrypted = f'token_secret_kms_key_arn = "{key}"\n' if key else ""
+    return DEV + f'\n[backend]\ntoken_secret_arn = "{secret}"\n{encrypted}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(publishers(networks(60)), id="as many publishers as a security group has rules"),
+        pytest.param(publishers(networks(30), RTMPS), id="as many with RTMPS"),
+        pytest.param(publishers('"203.0.112.0/24", "203.0.113.0/24"'), id="publishers side by side"),
+        pytest.param(edited('["b", "c"]', '["b", "c", "d"]'), id="every zone of Seoul but one"),
+        pytest.param(DEV.replace('["b", "c"]', '["a", "b"]') + '\n[aws]\nregion = "eu-west-3"\n', id="a elsewhere"),
+        pytest.param(backend(STORED, KEY), id="secret with a key of ours"),
+        pytest.param(backend(f"{STORED}:token::"), id="secret with a JSON key"),
+        pytest.param(backend(f"{STORED}::AWSCURRENT:"), id="secret with a version stage"),
+        pytest.param(backend(STORED.replace("123456789012", ACCOUNT), KEY), id="secret of another account"),
+    ],
+)
+def test_what_aws_takes_is_taken(tmp_path: Path, text: str) -> None:
+    """Each of these is a step away from a mistake in the list below."""
+    load(tmp_path, text)
+
+
 # (what, text of dev.toml, the one line without the file's name)
 MISTAKES = [
     (
@@ -160,9 +197,9 @@ MISTAKES = [
     ("VPC larger than AWS allows", edited("10.20.0.0/16", "10.0.0.0/8"), "must have a prefix from /16"),
     ("host bits in a network", edited("10.20.0.0/16", "10.20.0.1/16"), "must be an IPv4 network like 10.20.0.0/16"),
     ("no network at all", edited("10.20.0.0/16", "anywhere"), "must be an IPv4 network like 10.20.0.0/16"),
-    ("one zone", edited('["a", "c"]', '["a"]'), "must have at least 2 entries"),
-    ("zone with its region", edited('["a", "c"]', '["ap-northeast-2a", "c"]'), "must be the letter of a zone (a to h)"),
-    ("zone twice", edited('["a", "c"]', '["a", "a"]'), "must not name anything twice"),
+    ("one zone", edited('["b", "c"]', '["b"]'), "must have at least 2 entries"),
+    ("zone with its region", edited('["b", "c"]', '["ap-northeast-2b", "c"]'), "must be the letter of a zone (a to h)"),
+    ("zone twice", edited('["b", "c"]', '["b", "b"]'), "must not name anything twice"),
     ("no NAT gateway", edited("nat_gateways = 1", "nat_gateways = 0"), "network.nat_gateways = 0: must be at least 1"),
     (
         "more NAT gateways than zones",
@@ -290,9 +327,61 @@ MISTAKES = [
     ("no account", DEV + '\n[aws]\naccount = "12345"\n', "must be an AWS account id of twelve digits"),
     ("no region", DEV + '\n[aws]\nregion = "seoul"\n', "must be an AWS region like ap-northeast-2"),
     (
+        "region without VPC origins",
+        DEV + '\n[aws]\nregion = "mx-central-1"\n',
+        'aws.region = "mx-central-1": must be a region with CloudFront VPC origins (af-south-1, ',
+    ),
+    (
         "region without a known Origin Shield",
-        DEV + '\n[aws]\nregion = "xx-nowhere-1"\n',
+        DEV + '\n[aws]\nregion = "ap-south-2"\n',
         "must be a region with a known Origin Shield",
+    ),
+    (
+        "zone without VPC origins",
+        edited('["b", "c"]', '["c", "a"]'),
+        'network.availability_zones = ["c", "a"]: must not have a: zone ap-northeast-2a is apne2-az1, where CloudFront',
+    ),
+    ("address without its prefix", publishers('"203.0.113.7"'), "must be written as 203.0.113.7/32"),
+    ("netmask for a prefix", publishers('"203.0.113.0/255.255.255.0"'), "must be written as 203.0.113.0/24"),
+    ("IPv6 publishers", publishers('"2001:db8::/32"'), "must be an IPv4 network like 10.20.0.0/16"),
+    ("publishers twice", publishers('"203.0.113.0/24", "203.0.113.0/24"'), "must not name anything twice"),
+    (
+        "publishers inside others",
+        publishers('"203.0.113.7/32", "198.51.100.0/24", "203.0.113.0/24"'),
+        "must not lie inside one another: leave 203.0.113.7/32 out, it is in 203.0.113.0/24",
+    ),
+    ("more publishers than a security group has rules", publishers(networks(61)), "must have at most 60 entries"),
+    (
+        "more publishers than RTMP and RTMPS have rules together",
+        publishers(networks(31), RTMPS),
+        'ingest.publisher_cidrs = "31 networks": must have at most 30 entries with certificate_arn set',
+    ),
+    (
+        "any web site and some",
+        edited('cors_origins = ["*"]', 'cors_origins = ["*", "https://shop.example.com"]'),
+        'must be "*" alone (any), or leave it out to restrict',
+    ),
+    ("parameter for a secret", backend("arn:aws:ssm:ap-northeast-2:123456789012:parameter/a"), "of a Secrets Manager"),
+    ("half of a JSON key", backend(f"{STORED}:token"), "which :<JSON key>:<version stage>:<version id> may follow"),
+    (
+        "alias for a key",
+        backend(STORED, "arn:aws:kms:ap-northeast-2:123456789012:alias/mine"),
+        "must be the ARN of a KMS key, not of an alias",
+    ),
+    (
+        "key of another region",
+        backend(STORED, "arn:aws:kms:us-east-1:123456789012:key/1234abcd"),
+        "must be in the environment's region (ap-northeast-2)",
+    ),
+    (
+        "key of no secret",
+        DEV + f'\n[backend]\ntoken_secret_kms_key_arn = "{KEY}"\n',
+        "backend.token_secret_arn is not set: must be set with token_secret_kms_key_arn",
+    ),
+    (
+        "secret of another account with Secrets Manager's own key",
+        backend(STORED.replace("123456789012", ACCOUNT)),
+        f"backend.token_secret_kms_key_arn is not set: must be set: the secret is in account {ACCOUNT}",
     ),
     ("name in the file", 'name = "dev"\n' + DEV, 'name = "dev": unknown key: the file\'s name is the name'),
     (

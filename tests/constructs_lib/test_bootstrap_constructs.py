@@ -34,7 +34,15 @@ def test_old_states_can_be_had_back_for_a_year_and_the_current_one_never_expires
     rule = bootstrap.one("aws_s3_bucket_lifecycle_configuration")["rule"][0]
 
     assert rule["noncurrent_version_expiration"][0]["noncurrent_days"] == 365
-    assert "expiration" not in rule
+    assert "days" not in rule["expiration"][0]
+
+
+def test_what_nobody_sees_does_not_stay(bootstrap: Template, prod: Template) -> None:
+    """Each lock of the state leaves a mark of its deletion; objects that expire take theirs along, and S3 takes one."""
+    for template, expiration in ((bootstrap, {"expired_object_delete_marker": True}), (prod, {"days": 365})):
+        (rule,) = template.one("aws_s3_bucket_lifecycle_configuration")["rule"]
+        assert rule["expiration"] == [expiration]
+        assert rule["abort_incomplete_multipart_upload"] == [{"days_after_initiation": 7}]
 
 
 def test_the_state_bucket_cannot_be_destroyed_where_deletion_protection_is_on(

@@ -39,12 +39,18 @@ def test_the_container_is_hardened() -> None:
     assert volume_names(ecs_exec=False) == ["runtime"]
 
 
-def test_ecs_exec_gets_the_two_folders_that_its_agent_writes() -> None:
-    """With a read-only root file system the agent would not start without them."""
+def test_ecs_exec_gets_the_folders_that_its_agent_writes() -> None:
+    """With a read-only root file system the agent would not start without them; the root stays read-only."""
     container = container_definition(replace(PROPS, ecs_exec=True))
 
     mounted = {mount["sourceVolume"] for mount in container["mountPoints"]}
-    assert mounted == set(volume_names(ecs_exec=True)) == {"runtime", "ssm-lib", "ssm-log"}
+    assert mounted == set(volume_names(ecs_exec=True)) == {"runtime", "ssm-agents", "ssm-lib", "ssm-log"}
+    assert {mount["containerPath"] for mount in container["mountPoints"]} >= {
+        "/managed-agents",
+        "/var/lib/amazon/ssm",
+        "/var/log/amazon/ssm",
+    }
+    assert container["readonlyRootFilesystem"] is True
 
 
 def test_a_stopping_container_has_all_the_time_that_fargate_gives() -> None:

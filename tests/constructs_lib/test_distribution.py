@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,45 @@ def test_the_only_origin_is_the_internal_balancer_through_a_vpc_origin(dev: Temp
     assert origin["origin_shield"] == {"enabled": True, "origin_shield_region": "ap-northeast-2"}
     assert (endpoint["arn"], endpoint["http_port"]) == (dev.reference("aws_lb", "Playback", "arn"), 8080)
     assert endpoint["origin_protocol_policy"] == "http-only"
+
+
+def test_a_vpc_origin_is_replaced_and_never_changed(dev: Template) -> None:
+    """AWS refuses changes while it is in use: a new one, under a new name, comes first; it may take 40 minutes."""
+    origin = dev.one("aws_cloudfront_vpc_origin")
+    generation = dev.one("terraform_data")
+    name = origin["vpc_origin_endpoint_config"][0]["name"]
+
+    assert origin["lifecycle"] == {
+        "create_before_destroy": True,
+        "replace_triggered_by": [dev.reference("terraform_data", "", "id")[2:-4]],
+    }
+    assert origin["timeouts"] == {"create": "40m", "update": "40m", "delete": "40m"}
+    assert generation["input"] == {"name": name}
+    assert dev.reference("aws_lb", "Playback", "arn_suffix")[2:-1] in name  # another balancer, another name
+
+
+def test_the_name_of_the_vpc_origin_follows_its_tags(dev: Template, prod: Template) -> None:
+    """They cannot be changed in place either; dev and prod differ in one."""
+    names = [
+        template.one("aws_cloudfront_vpc_origin")["vpc_origin_endpoint_config"][0]["name"].rpartition("-")[2]
+        for template in (dev, prod)
+    ]
+
+    assert names[0] != names[1]
+    assert all(re.fullmatch("[0-9a-f]{8}", name) for name in names)
+
+
+def test_what_the_old_origin_leads_to_stays_until_the_distribution_has_left_it(dev: Template) -> None:
+    """The rule that forwards to tasks goes after the origin, and each balancer has a target group of its own."""
+    rule = dev.reference("aws_lb_listener_rule", "Playback_HlsRule", "id")[2:-4]
+    balancer = dev.reference("aws_lb", "Playback", "arn")[2:-1]
+
+    assert rule in dev.one("aws_cloudfront_vpc_origin")["depends_on"]
+    assert dev.one("aws_lb_target_group", "Playback")["lifecycle"] == {
+        "create_before_destroy": True,
+        "replace_triggered_by": [balancer],
+    }
+    assert dev.one("aws_cloudfront_distribution")["wait_for_deployment"] is True
 
 
 def test_a_region_without_origin_shield_uses_the_nearest(everything: Template) -> None:

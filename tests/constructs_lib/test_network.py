@@ -13,23 +13,37 @@ def test_each_zone_has_a_public_and_a_private_subnet(dev: Template) -> None:
     subnets = {id_.split("_")[1]: subnet for id_, subnet in dev.resources("aws_subnet").items()}
 
     assert {name: (subnet["availability_zone"], subnet["cidr_block"]) for name, subnet in subnets.items()} == {
-        "PublicSubnetA": ("ap-northeast-2a", "10.20.0.0/20"),
+        "PublicSubnetB": ("ap-northeast-2b", "10.20.16.0/20"),
         "PublicSubnetC": ("ap-northeast-2c", "10.20.32.0/20"),
-        "PrivateSubnetA": ("ap-northeast-2a", "10.20.128.0/20"),
+        "PrivateSubnetB": ("ap-northeast-2b", "10.20.144.0/20"),
         "PrivateSubnetC": ("ap-northeast-2c", "10.20.160.0/20"),
     }
     assert {subnet["map_public_ip_on_launch"] for subnet in subnets.values()} == {False}
 
 
+def test_the_plan_looks_up_each_zone_and_refuses_those_without_vpc_origins(everything: Template) -> None:
+    """By its AZ id, whatever its letter; the message says which letter to change."""
+    zones = everything.data("aws_availability_zone")
+
+    assert {zone["name"] for zone in zones.values()} == {"eu-west-3a", "eu-west-3b", "eu-west-3c"}
+    for zone in zones.values():
+        (condition,) = zone["lifecycle"]["postcondition"]
+        for zone_id in ("apne1-az3", "apne2-az1", "cac1-az3", "use1-az3", "usw1-az2"):
+            assert f'"{zone_id}"' in condition["condition"]
+        assert condition["error_message"].startswith(f"zone {zone['name'][-1]} ({zone['name']}) is ${{self.zone_id}}")
+
+
 def test_dev_shares_one_nat_gateway_and_prod_has_one_per_zone(dev: Template, prod: Template) -> None:
     """In prod a zone that fails takes no other zone's way out with it."""
-    assert list(dev.resources("aws_nat_gateway")) == ["Network_NatGatewayA_129C0222"]
+    assert list(dev.resources("aws_nat_gateway")) == [
+        id_ for id_ in prod.resources("aws_nat_gateway") if "NatGatewayB" in id_
+    ]
     shared = {
         route["nat_gateway_id"] for id_, route in dev.resources("aws_route").items() if "PrivateDefaultRoute" in id_
     }
-    assert shared == {dev.reference("aws_nat_gateway", "Network_NatGatewayA", "id")}
+    assert shared == {dev.reference("aws_nat_gateway", "Network_NatGatewayB", "id")}
 
-    for letter in "AC":
+    for letter in "BC":
         route = prod.one("aws_route", f"Network_PrivateDefaultRoute{letter}")
         gateway = prod.one("aws_nat_gateway", f"Network_NatGateway{letter}")
         assert route["nat_gateway_id"] == prod.reference("aws_nat_gateway", f"Network_NatGateway{letter}", "id")

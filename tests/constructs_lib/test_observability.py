@@ -57,6 +57,30 @@ def test_silence_is_an_alarm_where_silence_is_the_fault(dev: Template) -> None:
     assert breaching == {"NoHealthyIngestTarget", "NoHealthyPlaybackTarget", "TasksBelowMinimum"}
 
 
+def test_a_balancer_without_any_healthy_target_is_one_whose_best_node_sees_none(dev: Template) -> None:
+    """Each node reports what it sees: with one task in two zones the minimum may be 0 for ever, a sum is no count."""
+    for name in ("NoHealthyIngestTarget", "NoHealthyPlaybackTarget"):
+        alarm = alarms(dev)[name]
+        assert (alarm["statistic"], alarm["comparison_operator"], alarm["threshold"]) == (
+            "Maximum",
+            "LessThanThreshold",
+            1,
+        ), name
+        assert alarm["dimensions"].keys() == {"LoadBalancer", "TargetGroup"}, name  # over all zones
+
+
+def test_no_alarm_rings_before_there_is_something_to_watch(dev: Template) -> None:
+    """Those to which silence is the fault are made when the service and, minutes later, the distribution are there."""
+    made_first = {
+        dev.reference("aws_ecs_service", "", "id")[2:-4],
+        dev.reference("aws_cloudfront_distribution", "", "id")[2:-4],
+    }
+
+    for name, alarm in alarms(dev).items():
+        expected = made_first if alarm["treat_missing_data"] == "breaching" else set()
+        assert set(alarm.get("depends_on", [])) == expected, name
+
+
 def test_the_minimum_of_tasks_is_the_environments(dev: Template, prod: Template) -> None:
     """One in dev, two in prod."""
     assert alarms(dev)["TasksBelowMinimum"]["threshold"] == 1
@@ -170,6 +194,9 @@ def test_charts_ask_the_region_where_the_metric_is(dev: Template) -> None:
     """CloudFront reports in us-east-1, the rest in the environment's region; a chart has one region."""
     for widget in dashboard(dev):
         if widget["type"] != "metric":
+            continue
+        if "metrics" not in widget["properties"]:
+            assert widget["properties"]["region"] == "us-east-1"  # an alarm's, of CloudFront
             continue
         namespaces = {entry[0] for entry in widget["properties"]["metrics"] if isinstance(entry[0], str)}
         expected = "us-east-1" if namespaces == {"AWS/CloudFront"} else "ap-northeast-2"

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
+from constructs_lib.task_roles import secret_resources
+
 if TYPE_CHECKING:
     from tests.template import Json, Template
 
@@ -134,7 +138,51 @@ def test_the_execution_role_pulls_one_image_and_writes_one_log(dev: Template, ev
     assert secret["resources"] == [
         "arn:aws:secretsmanager:eu-west-3:210987654321:secret:streaming/backend-token-AbCdEf"
     ]
-    assert container(everything)["secrets"] == [{"name": "BACKEND_TOKEN", "valueFrom": secret["resources"][0]}]
+    assert container(everything)["secrets"] == [
+        {"name": "BACKEND_TOKEN", "valueFrom": f"{secret['resources'][0]}:token::"}
+    ]
+    key = everything.statements("Roles_ExecutionPolicyDocument")["BackendTokenKey"]
+    assert (key["actions"], key["resources"]) == (
+        ["kms:Decrypt"],
+        ["arn:aws:kms:eu-west-3:210987654321:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+    )
+    assert key["condition"] == [
+        {"test": "StringEquals", "variable": "kms:ViaService", "values": ["secretsmanager.eu-west-3.amazonaws.com"]}
+    ]
+
+
+STORED = "arn:aws:secretsmanager:eu-west-3:210987654321:secret:streaming/token"
+
+
+@pytest.mark.parametrize(
+    ("value_from", "resources"),
+    [
+        (f"{STORED}-AbCdEf", [f"{STORED}-AbCdEf"]),
+        (f"{STORED}-4bcd3f", [f"{STORED}-4bcd3f"]),
+        (STORED, [f"{STORED}-??????"]),
+        (f"{STORED}-AbCdE", [f"{STORED}-AbCdE-??????"]),
+        (f"{STORED}-AbCdEfG", [f"{STORED}-AbCdEfG-??????"]),
+        (f"{STORED}-secret", [f"{STORED}-secret", f"{STORED}-secret-??????"]),
+        (f"{STORED}-202611", [f"{STORED}-202611", f"{STORED}-202611-??????"]),
+        (f"{STORED}-AbCdEf:json-key::", [f"{STORED}-AbCdEf"]),
+        (f"{STORED}::AWSCURRENT:", [f"{STORED}-??????"]),
+    ],
+)
+def test_the_secret_is_readable_however_it_is_named(value_from: str, resources: list[str]) -> None:
+    """IAM wants the six characters at the end of its ARN, and nothing of what ECS takes behind them."""
+    assert secret_resources(value_from) == resources
+
+
+def test_container_insights_finds_its_log_group(dev: Template) -> None:
+    """Ours: encrypted, with an end, gone with the environment; made before the cluster, or AWS makes its own."""
+    group = dev.one("aws_cloudwatch_log_group", "InsightsLogs")
+
+    assert group["name"] == "/aws/ecs/containerinsights/live-commerce-streaming-dev/performance"
+    assert group["retention_in_days"] == 30
+    assert group["kms_key_id"] == dev.reference("aws_kms_key", "Encryption", "arn")
+    assert dev.one("aws_ecs_cluster")["depends_on"] == [
+        dev.reference("aws_cloudwatch_log_group", "InsightsLogs", "id")[2:-4]
+    ]
 
 
 def test_roles_are_assumed_by_ecs_for_this_account_only(dev: Template) -> None:

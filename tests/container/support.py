@@ -123,6 +123,7 @@ class Origin:
         self.http_port, self.rtmp_port, self.hooks_port, self.control_port = free_ports(4)
         environment: dict[str, object] = {
             "BACKEND_URL": backend_url,
+            "CORS_ALLOW_ORIGIN": "*",  # pages of tests have other ports
             "HTTP_HOST": "127.0.0.1",
             "RTMP_HOST": "127.0.0.1",
             "HTTP_PORT": self.http_port,

@@ -20,7 +20,7 @@ from yarl import URL
 
 from tests.container.test_units_packager import AVCC, generation, pictures
 
-SETTINGS = Settings(backend_url="http://backend", segment_seconds=1, part_seconds=0.25)
+SETTINGS = Settings(backend_url="http://backend", segment_seconds=1, part_seconds=0.25, cors_allow_origin="*")
 SOURCE = Picture(width=1280, height=720, profile=77, bit_depth=8, chroma_format=1, progressive=True)
 FIRST_MSN = 100
 
@@ -129,7 +129,7 @@ class Task:
         self._http = aiohttp.ClientSession(auto_decompress=False, connector=aiohttp.TCPConnector(limit=0))
         self.registry = ScriptedRegistry(Holder(self.name, ""))
         self.router = Router(self.delivery, self.registry, self.peers, cache_bytes=cache_bytes)
-        self._server = server(self.router, self._make_room)
+        self._server = server(self.router, self._make_room, SETTINGS.cors_allow_origin)
         self._runner = await listening(self._server)
         self.port: int = self._runner.addresses[0][1]
         self.registry.me = Holder(self.name, f"http://127.0.0.1:{self.port}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .policy_document import PolicyDocumentError, render
 from .resources.model import Problem
+from .zones import zone_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,26 +38,41 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("/".join(parts).encode()).hexdigest()
 
 
-# Zones of the regions that the project's environments name; AWS lets an account use about three in each other one.
-_ZONES = {"us-east-1": "abcdef", "us-west-2": "abcd", "ap-northeast-1": "acd", "ap-northeast-2": "abcd"}
-
-
 def _availability_zones(reading: Reading) -> dict[str, Any]:
     for each in reading.config.get("filter") or []:
         if each["name"] not in ("opt-in-status", "zone-type", "region-name", "state"):
             raise UnanswerableError(f"the offline stand-in cannot filter availability zones by {each['name']}")
     excluded = {*(reading.config.get("exclude_names") or []), *(reading.config.get("exclude_zone_ids") or [])}
-    zones = {
-        f"{reading.region}{letter}": f"{reading.region}-az{number}"
-        for number, letter in enumerate(_ZONES.get(reading.region, "abc"), start=1)
-    }
-    kept = {name: zone_id for name, zone_id in zones.items() if not {name, zone_id} & excluded}
+    zones = zone_ids(reading.region).items()
+    kept = {name: zone_id for name, zone_id in zones if not {name, zone_id} & excluded}
     return {
         "id": reading.region,
         "group_names": [reading.region],
         "names": list(kept),
         "zone_ids": list(kept.values()),
     }
+
+
+def _availability_zone(reading: Reading) -> dict[str, Any]:
+    """One zone, by its name or its AZ id."""
+    wanted = {str(reading.config[key]) for key in ("name", "zone_id") if reading.config.get(key)}
+    for name, zone_id in zone_ids(reading.region).items():
+        if wanted and wanted <= {name, zone_id}:
+            return {
+                "id": name,
+                "group_long_name": reading.region,
+                "group_name": reading.region,
+                "name": name,
+                "name_suffix": name.removeprefix(reading.region),
+                "network_border_group": reading.region,
+                "opt_in_status": "opt-in-not-required",
+                "parent_zone_id": "",
+                "parent_zone_name": "",
+                "state": "available",
+                "zone_id": zone_id,
+                "zone_type": "availability-zone",
+            }
+    raise UnanswerableError(f"no matching EC2 Availability Zone found ({', '.join(sorted(wanted))})")
 
 
 def _caller_identity(reading: Reading) -> dict[str, Any]:
@@ -158,6 +174,7 @@ def _policy_document(reading: Reading) -> dict[str, Any]:
 
 
 DATA_SOURCES: dict[str, Callable[[Reading], dict[str, Any]]] = {
+    "aws_availability_zone": _availability_zone,
     "aws_availability_zones": _availability_zones,
     "aws_caller_identity": _caller_identity,
     "aws_ec2_managed_prefix_list": _managed_prefix_list,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .data_sources import DATA_SOURCES, Reading, UnanswerableError
 from .resources import RESOURCES
 from .resources.checks import one_of
 from .resources.model import Making, Problem, ResourceType
+from .uses import Uses
 from .values import UNKNOWN, Path, collect, contains_unknown, find, is_set, is_unknown
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Provider:
     schema: ProviderSchema
     account: str
     hold: Hold | None = None
+    uses: Uses = field(default_factory=Uses)
 
     def configure(self, config: Mapping[str, Any]) -> Configuration:
         unknown_arguments = sorted(
@@ -157,10 +159,17 @@ class Provider:
         if self.hold:
             self.hold.wait(type_name)
         if planned is None:
-            problems = list(rules.delete_guard(prior)) if rules.delete_guard and prior else []
+            assert prior
+            problems = list(rules.delete_guard(prior)) if rules.delete_guard else []
+            problems += self.uses.refusals(type_name, prior)
             if problems:
                 raise RefusedError(*problems)
+            self.uses.forget(type_name, prior)
             return None
+        if prior is not None and rules.changes_refused_while_used:
+            problems = list(self.uses.refusals(type_name, prior))
+            if problems:
+                raise RefusedError(*problems)
         block = self.schema.resources[type_name]
         region = planned.get("region") or configuration.region
         resource = dict(planned)
@@ -170,7 +179,19 @@ class Provider:
                 making = Making(resource=resource, account=self.account, region=region)
                 resource[name] = _made(rules, name, making)
         making = Making(resource=resource, account=self.account, region=region)
-        return _resolve_blocks(block, resource, lambda path: _made(rules, path, making))
+        made = _resolve_blocks(block, resource, lambda path: _made(rules, path, making))
+        problems = list(self.uses.conflicts(type_name, made))
+        if problems:
+            raise RefusedError(*problems)
+        self.uses.note(type_name, made)
+        return made
+
+    def read(self, type_name: str, resource: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The resource as it was applied: nobody else changes anything here."""
+        if resource is not None:
+            self._rules(type_name)
+            self.uses.note(type_name, resource)
+        return resource
 
     def imported(self, type_name: str, id_: str, configuration: Configuration) -> dict[str, Any]:
         """The resource as an import finds it: made elsewhere, with nothing but its id set."""

@@ -141,6 +141,7 @@ class _Service:
 
     def read_resource(self, request: Any, response: Any, _peer: str) -> None:
         """There is no AWS in which a resource could have changed."""
+        self._provider.read(request.type_name, _decode(request.current_state))
         response.new_state.CopyFrom(request.current_state)
         response.private = request.private
 

@@ -279,6 +279,69 @@ def test_fails_when_destroying_what_is_protected(
     assert stack.attributes() == {}
 
 
+def _delivery(**origin: Any) -> samples.Document:
+    """A distribution in front of a balancer, by way of a VPC origin, and all that these stand in."""
+    types = samples.every_type()
+    kept = ("aws_cloudfront_distribution", "aws_cloudfront_vpc_origin", "aws_cloudfront_cache_policy")
+    parts = ("aws_lb", "aws_subnet", "aws_vpc")
+    document = {name: types[name] for name in (*kept, *parts)}
+    document["aws_cloudfront_vpc_origin"]["one"]["vpc_origin_endpoint_config"][0].update(origin)
+    return document
+
+
+def test_fails_when_a_vpc_origin_is_changed_while_a_distribution_uses_it(initialized: Initialized) -> None:
+    """As AWS refuses it, with 409; without the distribution the change is made."""
+    document = _delivery()
+    stack = initialized(samples.stack(document))
+    stack.apply()
+    document = _delivery(http_port=8081)
+    stack.configure(samples.stack(document))
+
+    refused = stack.apply(check=False)
+
+    assert refused.status == 1
+    assert "CannotUpdateEntityWhileInUse" in " ".join(refused.text.split())
+    del document["aws_cloudfront_distribution"]
+    stack.configure(samples.stack(document))
+    stack.apply()
+    assert stack.changes() == {}
+
+
+def test_fails_when_a_vpc_origin_is_deleted_while_a_distribution_uses_it(initialized: Initialized) -> None:
+    """The distribution still names it, as after a deletion out of order."""
+    stack = initialized(samples.stack(_delivery()))
+    stack.apply()
+    document = _delivery()
+    endpoint = stack.attributes()["aws_cloudfront_vpc_origin.one"]["id"]
+    del document["aws_cloudfront_vpc_origin"]
+    document["aws_cloudfront_distribution"]["one"]["origin"][0]["vpc_origin_config"] = {"vpc_origin_id": endpoint}
+    stack.configure(samples.stack(document))
+
+    refused = stack.apply(check=False)
+
+    assert refused.status == 1
+    assert "currently associated with one or more distributions" in " ".join(refused.text.split())
+
+
+def test_fails_when_a_target_group_is_to_serve_two_balancers(initialized: Initialized) -> None:
+    """AWS takes one; two listeners of the same balancer are fine."""
+    types = samples.every_type()
+    kept = ("aws_lb", "aws_lb_listener", "aws_lb_target_group", "aws_subnet", "aws_vpc")
+    document: samples.Document = {name: types[name] for name in kept}
+    listeners = document["aws_lb_listener"]
+    listeners["second"] = {**listeners["one"], "port": 8081}
+    stack = initialized(samples.stack(document))
+    stack.apply()
+    document["aws_lb"]["other"] = document["aws_lb"]["one"]
+    listeners["second"] = {**listeners["second"], "load_balancer_arn": "${aws_lb.other.arn}"}
+    stack.configure(samples.stack(document))
+
+    refused = stack.apply(check=False)
+
+    assert refused.status == 1
+    assert "TargetGroupAssociationLimit" in refused.text
+
+
 def test_terraform_cannot_import(initialized: Initialized) -> None:
     """There is nothing to import from, and the stand-in says so."""
     stack = initialized(samples.stack(samples.log_groups("one")))

@@ -43,6 +43,36 @@ EGRESS = "aws_vpc_security_group_egress_rule"
 ALARM = "aws_cloudwatch_metric_alarm"
 
 
+DASHBOARD = "aws_cloudwatch_dashboard"
+VPC_ORIGIN = "aws_cloudfront_vpc_origin"
+LIFECYCLE = "aws_s3_bucket_lifecycle_configuration"
+
+
+def edit_dashboard(document: Json, change: Callable[[list[Json]], object]) -> None:
+    dashboard = only(document, DASHBOARD)
+    body = json.loads(dashboard["dashboard_body"])
+    change(body["widgets"])
+    dashboard["dashboard_body"] = json.dumps(body)
+
+
+def metric_widget(widgets: list[Json]) -> Json:
+    """The properties of the second widget with nothing but metrics; the first has expressions."""
+    found = [widget["properties"] for widget in widgets if "metrics" in widget["properties"]][1]
+    assert isinstance(found, dict)
+    return found
+
+
+def alarm_widget(widgets: list[Json]) -> Json:
+    (found,) = [widget["properties"] for widget in widgets if "annotations" in widget["properties"]]
+    assert isinstance(found, dict)
+    return found
+
+
+def add_rules(document: Json, type_: str, like: str, count: int) -> None:
+    rule = only(document, type_, like)
+    document["resource"][type_].update({f"More{number}": rule for number in range(count)})
+
+
 def stop_later_than_fargate_allows(document: Json) -> None:
     edit_container(document, lambda container: container.update(stopTimeout=121))
     # Or the deregistration delay would be too short as well, by another rule.
@@ -111,6 +141,68 @@ BREAKS: list[tuple[str, str, Callable[[Json], object]]] = [
         ALARM,
         lambda d: only(d, ALARM, "Alarms_CpuHigh").update(treat_missing_data="missing"),
     ),
+    *(
+        ("dashboard-body", DASHBOARD, lambda d, change=change: edit_dashboard(d, change))
+        for change in (
+            lambda widgets: metric_widget(widgets).update(annotations={"alarms": ["arn"]}),
+            lambda widgets: alarm_widget(widgets)["annotations"]["alarms"].append("arn"),
+            lambda widgets: widgets.append({"type": "metric", "properties": {"region": "us-east-1"}}),
+            lambda widgets: metric_widget(widgets).update(colour="red"),
+            lambda widgets: metric_widget(widgets).pop("region"),
+            lambda widgets: metric_widget(widgets).update(view="chart"),
+            lambda widgets: metric_widget(widgets)["yAxis"].update(middle={}),
+            lambda widgets: metric_widget(widgets)["metrics"][0].insert(2, "ClusterName"),
+            lambda widgets: metric_widget(widgets)["metrics"][0][-1].update(unit="Count"),
+            lambda widgets: metric_widget(widgets)["metrics"][0][-1].update(expression="1"),
+            lambda widgets: metric_widget(widgets)["metrics"][0][-1].update(id="Upper"),
+            lambda widgets: metric_widget(widgets)["metrics"][0][-1].update(yAxis="top"),
+            lambda widgets: metric_widget(widgets).update(metrics=metric_widget(widgets)["metrics"][:1] * 101),
+            lambda widgets: widgets[1].update(type="graph"),
+            lambda widgets: widgets[1].update(x=17),
+            lambda widgets: widgets[0]["properties"]["alarms"].extend(str(number) for number in range(100)),
+            lambda widgets: widgets.extend([{"type": "text", "properties": {"markdown": "x"}}] * 500),
+            lambda widgets: widgets.append({"type": "text", "properties": {}}),
+        )
+    ),
+    (
+        "security-group-size",
+        "aws_security_group",
+        lambda d: add_rules(d, INGRESS, "SecurityGroups_HlsFromCloudfront", 1),
+    ),
+    ("security-group-size", "aws_security_group", lambda d: add_rules(d, EGRESS, "SecurityGroups_PlaybackToTask", 60)),
+    (
+        "vpc-origin-replaced",
+        VPC_ORIGIN,
+        lambda d: only(d, VPC_ORIGIN)["lifecycle"].pop("replace_triggered_by"),
+    ),
+    ("vpc-origin-replaced", VPC_ORIGIN, lambda d: only(d, VPC_ORIGIN)["lifecycle"].pop("create_before_destroy")),
+    ("vpc-origin-replaced", VPC_ORIGIN, lambda d: only(d, VPC_ORIGIN)["timeouts"].update(delete="39m")),
+    ("vpc-origin-replaced", VPC_ORIGIN, lambda d: only(d, VPC_ORIGIN)["timeouts"].pop("create")),
+    (
+        "vpc-origin-replaced",
+        "aws_cloudfront_distribution",
+        lambda d: only(d, "aws_cloudfront_distribution").update(wait_for_deployment=False),
+    ),
+    (
+        "zone-looked-up",
+        "aws_subnet",
+        lambda d: only(d, "aws_subnet", "Network_PrivateSubnetA").update(availability_zone="eu-west-3d"),
+    ),
+    (
+        "insights-log-group",
+        "aws_ecs_cluster",
+        lambda d: only(d, "aws_cloudwatch_log_group", "InsightsLogs").update(name="/aws/ecs/containerinsights/other"),
+    ),
+    ("insights-log-group", "aws_ecs_cluster", lambda d: only(d, "aws_ecs_cluster").update(depends_on=[])),
+    *(
+        ("bucket-cleans-up", "aws_s3_bucket", lambda d, key=key: only(d, LIFECYCLE)["rule"][0].pop(key))
+        for key in ("abort_incomplete_multipart_upload", "noncurrent_version_expiration", "expiration")
+    ),
+    (
+        "bucket-cleans-up",
+        "aws_s3_bucket",
+        lambda d: only(d, LIFECYCLE)["rule"][0]["expiration"][0].update(expired_object_delete_marker=True),
+    ),
     (
         "alarm-on-dashboard",
         ALARM,
@@ -138,6 +230,37 @@ def test_a_rule_finds_its_violation(
     break_it(document)
 
     assert violations(document) == [(rule, type_)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda d: add_rules(d, EGRESS, "SecurityGroups_PlaybackToTask", 59), id="60 rules out"),
+        pytest.param(lambda d: add_rules(d, INGRESS, "SecurityGroups_TaskFromPeers", 56), id="60 rules in"),
+        pytest.param(lambda d: only(d, VPC_ORIGIN)["timeouts"].update(delete="40m"), id="forty minutes"),
+        pytest.param(
+            lambda d: edit_dashboard(
+                d,
+                lambda widgets: metric_widget(widgets).update(
+                    metrics=metric_widget(widgets)["metrics"][:1] * 100,
+                    annotations={"horizontal": [{"value": 1}]},
+                ),
+            ),
+            id="100 metrics and a line",
+        ),
+        pytest.param(
+            lambda d: only(d, LIFECYCLE)["rule"][0].update(expiration=[{"expired_object_delete_marker": True}]),
+            id="marks without days",
+        ),
+    ],
+)
+def test_what_aws_just_takes_is_no_violation(everything: Template, change: Callable[[Json], object]) -> None:
+    """A step before each limit."""
+    document = copy.deepcopy(everything.document)
+
+    change(document)
+
+    assert violations(document) == []
 
 
 def test_every_rule_is_seen_to_fail() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from tests.offline_terraform.engine import Result
     from tests.template import Json, Template
 
     Change = Callable[[EnvironmentConfig], Json]
@@ -54,7 +56,22 @@ def without_protection(_config: EnvironmentConfig) -> Json:
     return {"protection": {"deletion_protection": False}}
 
 
+def another_zone(config: EnvironmentConfig) -> Json:
+    return {"network": {"availability_zones": [*config.network.availability_zones, "d"]}}
+
+
+def without_options(_config: EnvironmentConfig) -> Json:
+    return {
+        "task": {"ecs_exec": False},
+        "ingest": {"certificate_arn": None},
+        "viewer": {"waf": False},
+        "observability": {"access_logs": False},
+    }
+
+
 CHANGES: dict[str, tuple[Change, ...]] = {
+    "another zone": (another_zone,),
+    "without options": (without_options,),
     "size": (other_size,),
     "image": (other_image,),
     "ladder": (other_ladder,),
@@ -272,6 +289,118 @@ def test_fails_when_a_protected_environment_is_destroyed(
     changes = stack.changes()
     assert {changes[address] for address in (*BALANCERS, LEASES)} == {"update"}
     assert {*changes.values()} == {"update"}
+
+
+DISTRIBUTION = "aws_cloudfront_distribution.Distribution_830FAC52"
+VPC_ORIGIN = "aws_cloudfront_vpc_origin.Distribution_VpcOrigin_1B0462B3"
+INGEST = "aws_lb.Ingest_4069586C"
+PLAYBACK = "aws_lb.Playback_967724EE"
+PLAYBACK_TARGETS = "aws_lb_target_group.Playback_TargetGroup_E9C57B10"
+HLS_RULE = "aws_lb_listener_rule.Playback_HlsRule_FC41576E"
+CREATED, MODIFIED, DESTROYED = "Creation complete", "Modifications complete", "Destruction complete"
+
+
+def steps(applied: Result) -> list[tuple[str, str]]:
+    """What an apply finished, in order: address and kind of change. An old generation is "(deposed object ...)"."""
+    pattern = rf"^(\S+?)(?: \(deposed object \w+\))?: ({CREATED}|{MODIFIED}|{DESTROYED})"
+    return re.findall(pattern, applied.stdout, re.MULTILINE)
+
+
+def in_order(done: list[tuple[str, str]], *expected: tuple[str, str]) -> bool:
+    return all(step in done for step in expected) and sorted(expected, key=done.index) == [*expected]
+
+
+def test_a_new_playback_balancer_takes_over_before_the_old_one_goes(
+    applied: Callable[[str], Stack], synthesized: Path
+) -> None:
+    """New balancer with all that answers behind it, new VPC origin, distribution; only then the old ones, backwards.
+
+    At every moment viewers have a way: AWS would refuse any other order, and so does the stand-in.
+    """
+    name = "LiveCommerceStreamingStack-dev"
+    stack = applied(name)
+    document: Json = json.loads((synthesized / name / CONFIGURATION).read_text())
+    document["resource"]["aws_lb"][PLAYBACK.partition(".")[2]]["name"] = "hls-alb-dev-2"
+    stack.configure(document)
+
+    plan = stack.changes()
+    done = steps(stack.apply())
+
+    assert plan[PLAYBACK] == plan[VPC_ORIGIN] == plan[PLAYBACK_TARGETS] == plan[HLS_RULE] == "create, delete"
+    assert plan[DISTRIBUTION] == "update"
+    assert in_order(
+        done,
+        (PLAYBACK, CREATED),
+        (HLS_RULE, CREATED),
+        (VPC_ORIGIN, CREATED),
+        (DISTRIBUTION, MODIFIED),
+        (VPC_ORIGIN, DESTROYED),
+        (HLS_RULE, DESTROYED),
+        (PLAYBACK, DESTROYED),
+    ), done
+    assert stack.changes() == {}
+    stack.destroy()
+    assert stack.attributes() == {}
+
+
+def test_what_is_new_about_the_vpc_origin_alone_makes_a_new_one(
+    applied: Callable[[str], Stack], synthesized: Path
+) -> None:
+    """Its tags, for one: its name follows them. The balancer stays, and nobody's URL changes."""
+    name = "LiveCommerceStreamingStack-dev"
+    stack = applied(name)
+    outputs = stack.outputs()
+    text = (synthesized / name / CONFIGURATION).read_text()
+    (old,) = set(re.findall(r"2\)}-([0-9a-f]{8})", text))
+    stack.configure(json.loads(text.replace(old, "01234567").replace('"ManagedBy": "cdktf"', '"ManagedBy": "us"')))
+
+    plan = stack.changes()
+    done = steps(stack.apply())
+
+    assert plan[VPC_ORIGIN] == "create, delete"
+    assert PLAYBACK not in plan or plan[PLAYBACK] == "update"
+    assert in_order(done, (VPC_ORIGIN, CREATED), (DISTRIBUTION, MODIFIED), (VPC_ORIGIN, DESTROYED)), done
+    assert stack.outputs() == outputs
+    assert stack.changes() == {}
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_zone_is_added_in_place_and_taken_away_by_a_replacement_that_protection_refuses(
+    applied: Callable[[str], Stack], after: Callable[[str, str], Json], environment: str
+) -> None:
+    """One more: new subnets, and everything stays what it is. One less: a new ingest balancer, and so a new URL."""
+    name = f"LiveCommerceStreamingStack-{environment}"
+    stack = applied(name)
+    stack.configure(after("another zone", name))
+
+    changes = stack.changes()
+
+    assert set(changes.values()) <= {"create", "update"}
+    assert {changes[address] for address in BALANCERS} == {"update"}
+    stack.apply()
+    assert stack.changes() == {}
+
+    stack.configure(after("nothing", name))
+    if environment in PROTECTED:
+        refused = stack.plan(check=False)
+        assert refused.status == 1
+        assert "Instance cannot be destroyed" in refused.text
+        assert INGEST in refused.text
+    else:
+        changes = stack.changes()
+        assert (changes[INGEST], changes[PLAYBACK]) == ("delete, create", "update")
+
+
+def test_options_can_be_turned_off_again(applied: Callable[[str], Stack], after: Callable[[str, str], Json]) -> None:
+    """Firewall, RTMPS, access logs, ECS Exec: what used them lets go first, or AWS would refuse."""
+    name = "LiveCommerceStreamingStack-everything"
+    stack = applied(name)
+    stack.configure(after("without options", name))
+
+    stack.apply()
+
+    assert stack.changes() == {}
+    assert not any(address.startswith("aws_wafv2") for address in stack.attributes())
 
 
 def test_a_renamed_environment_is_the_same_under_other_names(

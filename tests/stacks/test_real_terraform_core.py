@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,3 +104,44 @@ def test_a_plan_from_nothing_creates_every_address(
 
     assert set(changes.values()) == {"create"}
     assert sorted(changes) == [address for address in dev.addresses() if not address.startswith("data.")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("zone", "zone_id"), [("us-east-1e", "use1-az3"), ("us-east-1c", "")])
+def test_a_letter_that_stands_for_a_zone_without_vpc_origins_ends_the_plan(
+    terraform: OfflineTerraform, synthesized: Path, zone: str, zone_id: str
+) -> None:
+    """In Virginia letters differ by account: the plan looks, and says which to change, before anything is made."""
+    document: Json = json.loads((synthesized / DEV / "cdk.tf.json").read_text())
+    document["provider"]["aws"][0]["region"] = "us-east-1"
+    looked_up = document["data"]["aws_availability_zone"]
+    for name in looked_up:
+        looked_up[name]["name"] = "us-east-1a"
+    looked_up[next(iter(looked_up))]["name"] = zone
+    stack = terraform.stack(document)
+    stack.init()
+
+    result = stack.plan(check=False)
+
+    assert result.status == (1 if zone_id else 0), result.text
+    assert (f"is {zone_id} in this account, where CloudFront has no VPC origins" in words(result)) is bool(zone_id)
+    assert ("another letter for network.availability_zones" in words(result)) is bool(zone_id)
+
+
+@pytest.mark.slow
+def test_fails_when_the_account_has_no_such_zone(terraform: OfflineTerraform, synthesized: Path) -> None:
+    """Before anything is made."""
+    document: Json = json.loads((synthesized / DEV / "cdk.tf.json").read_text())
+    next(iter(document["data"]["aws_availability_zone"].values()))["name"] = "ap-northeast-2h"
+    stack = terraform.stack(document)
+    stack.init()
+
+    result = stack.plan(check=False)
+
+    assert result.status == 1
+    assert "no matching EC2 Availability Zone found (ap-northeast-2h)" in words(result)
+
+
+def words(result: Result) -> str:
+    """What Terraform said, without its lines and boxes."""
+    return " ".join(result.text.replace("\u2502", " ").split())

@@ -97,6 +97,9 @@ MEANT = {
     r"resource\.aws_route\.Network_PrivateDefaultRouteC_.*\.nat_gateway_id": "network.nat_gateways",
     # addresses that do not overlap, so that the two can be peered
     r"resource\.aws_(vpc|subnet)\..*\.cidr_block": "network.vpc_cidr",
+    # changes with whatever it may not be changed in place with, tags among them
+    r"resource\.aws_cloudfront_vpc_origin\..*\.name": "the environment's tags",
+    r"resource\.terraform_data\.Distribution_VpcOriginGeneration_.*\.input\.name": "the environment's tags",
     # two tasks at least, ten at most
     r"resource\.aws_ecs_service\..*\.desired_count": "scaling.desired_tasks",
     r"resource\.aws_appautoscaling_target\..*\.(min|max)_capacity": "scaling.min_tasks, scaling.max_tasks",
@@ -106,8 +109,8 @@ MEANT = {
     r"resource\.aws_ecs_service\..*\.enable_execute_command": "task.ecs_exec",
     r"resource\.aws_ecs_cluster\..*\.configuration\..*": "task.ecs_exec",
     r"resource\.aws_cloudwatch_log_group\.ExecLogs_.*": "task.ecs_exec",
-    r"resource\.aws_ecs_task_definition\..*\.volume\.[12]\.name": "task.ecs_exec",
-    r"resource\.aws_ecs_task_definition\..*\.container_definitions\.0\.mountPoints\.[12]\..*": "task.ecs_exec",
+    r"resource\.aws_ecs_task_definition\..*\.volume\.[123]\.name": "task.ecs_exec",
+    r"resource\.aws_ecs_task_definition\..*\.container_definitions\.0\.mountPoints\.[123]\..*": "task.ecs_exec",
     r"data\.aws_iam_policy_document\.Roles_TaskPolicyDocument_.*\.statement\.[2345]\..*": "task.ecs_exec",
     # logs for a year, access logs
     r"resource\.aws_cloudwatch_log_group\..*\.retention_in_days": "observability.log_retention_days",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.offline_terraform.values import collect, contains_unknown, find, is_unknown
 
 from .checks import arn, between, exactly_one_of, matches
-from .model import Check, Making, Problem, ResourceType
+from .model import Check, Making, Problem, ResourceType, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,6 +92,10 @@ def _policy(kind: str, *checks: Check, **defaults: Any) -> ResourceType:
     return ResourceType(
         defaults=defaults,
         checks=(_POLICY_NAME, *checks),
+        refused_while_used=in_use(
+            f"deleting CloudFront {kind} ({{id}}): StatusCode: 409, {kind.title().replace('-', '')}InUse: it is "
+            "attached to one or more distributions"
+        ),
         values={"id": "{uuid}", "arn": f"arn:aws:cloudfront::{{account}}:{kind}/{{id}}", "etag": _etag},
     )
 
@@ -143,6 +147,15 @@ RESOURCES = {
             between("origin.connection_attempts", 1, 3),
             between("origin.connection_timeout", 1, 10),
         ),
+        uses={
+            "origin.vpc_origin_config.vpc_origin_id": "aws_cloudfront_vpc_origin",
+            "web_acl_id": "aws_wafv2_web_acl",
+            **{
+                f"{behaviour}.{kind}_id": f"aws_cloudfront_{kind}"
+                for behaviour in _BEHAVIOURS
+                for kind in ("cache_policy", "origin_request_policy", "response_headers_policy")
+            },
+        },
         values={
             "id": _identifier,
             "arn": "arn:aws:cloudfront::{account}:distribution/{id}",
@@ -173,6 +186,13 @@ RESOURCES = {
             between("vpc_origin_endpoint_config.http_port", 1, 65_535),
             between("vpc_origin_endpoint_config.https_port", 1, 65_535),
         ),
+        uses={"vpc_origin_endpoint_config.arn": "aws_lb"},
+        refused_while_used=in_use(
+            "CloudFront VPC Origin ({id}): StatusCode: 409, CannotUpdateEntityWhileInUse: The specified VPC origin is "
+            "currently associated with one or more distributions. Please disassociate the VPC origin from all "
+            "distributions before updating or deleting."
+        ),
+        changes_refused_while_used=True,
         values={"id": "vo_{hex22}", "arn": "arn:aws:cloudfront::{account}:vpcorigin/{id}", "etag": _etag},
     ),
     "aws_cloudfront_cache_policy": _policy("cache-policy", _ttls, default_ttl=86_400, max_ttl=31_536_000),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.offline_terraform.values import collect, is_unknown
 
 from .checks import arn, between, json_document, matches
-from .model import Making, Problem, ResourceType
+from .model import Making, Problem, ResourceType, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,6 +91,10 @@ RESOURCES = {
             "configuration.execute_command_configuration.logging": ("NONE", "DEFAULT", "OVERRIDE"),
         },
         checks=(_NAME,),
+        refused_while_used=in_use(
+            "deleting ECS Cluster ({name}): ClusterContainsServicesException: The Cluster cannot be deleted while "
+            "Services are active."
+        ),
         values={"arn": "arn:aws:ecs:{region}:{account}:cluster/{name}", "id": "{arn}"},
     ),
     "aws_ecs_task_definition": ResourceType(
@@ -182,6 +186,7 @@ RESOURCES = {
             between("health_check_grace_period_seconds", 0, 2_147_483_647),
             arn("load_balancer.target_group_arn"),
         ),
+        uses={"cluster": "aws_ecs_cluster"},
         values={
             "availability_zone_rebalancing": "ENABLED",
             "cluster": "arn:aws:ecs:{region}:{account}:cluster/default",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import contains_unknown, is_unknown
+from tests.offline_terraform.values import collect, contains_unknown, is_unknown
 
 from .checks import arn, at_most_one_of, between, exactly_one_of, matches
-from .model import Making, Problem, ResourceType, generated_name
+from .model import Making, Problem, ResourceType, generated_name, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -109,6 +109,28 @@ def _rule_arn(making: Making) -> str:
     return making.fill_in(making["listener_arn"].replace(":listener/", ":listener-rule/") + "/{hex16}")
 
 
+def _target_groups(resource: Mapping[str, Any]) -> set[str]:
+    found = [*collect(resource, "default_action.target_group_arn"), *collect(resource, "action.target_group_arn")]
+    return {arn for arn in found if arn}
+
+
+def _balancer_of(resource: Mapping[str, Any]) -> str:
+    """The balancer's part of a listener's or a rule's ARN: `app/hls-alb-dev/0123456789abcdef`."""
+    return "/".join(str(resource["arn"]).split("/")[1:4])
+
+
+def _target_group_of_another_balancer(resource: Mapping[str, Any], others: list[dict[str, Any]]) -> Iterator[Problem]:
+    for other in others:
+        for target_group in _target_groups(resource) & _target_groups(other):
+            if _balancer_of(other) != _balancer_of(resource):
+                yield Problem(
+                    summary=(
+                        "TargetGroupAssociationLimit: The following target groups cannot be associated with more than "
+                        f"one load balancer: {target_group}"
+                    )
+                )
+
+
 def _action_defaults(block: str) -> dict[str, Any]:
     """A redirect keeps what it is not told to change; `#{...}` are AWS's placeholders."""
     kept = {"host": "#{host}", "path": "/#{path}", "port": "#{port}", "protocol": "#{protocol}", "query": "#{query}"}
@@ -168,6 +190,11 @@ RESOURCES = {
             "zone_id": lambda making: _ZONES[making["load_balancer_type"]],
         },
         delete_guard=_protected,
+        uses={"subnets": "aws_subnet", "security_groups": "aws_security_group"},
+        refused_while_used=in_use(
+            "deleting ELBv2 Load Balancer ({arn}): ResourceInUse: Load balancer '{arn}' cannot be deleted because it "
+            "is currently associated with another service"
+        ),
     ),
     "aws_lb_listener": ResourceType(
         force_new=("load_balancer_arn",),
@@ -185,6 +212,8 @@ RESOURCES = {
             arn("load_balancer_arn"),
             between("port", 1, 65_535),
         ),
+        uses={"default_action.target_group_arn": "aws_lb_target_group"},
+        conflicts=(_target_group_of_another_balancer,),
         values={
             "arn": _listener_arn,
             "id": "{arn}",
@@ -200,6 +229,8 @@ RESOURCES = {
         defaults=_action_defaults("action"),
         allowed={"action.type": _ACTIONS},
         checks=(arn("action.target_group_arn"), arn("listener_arn"), between("priority", 1, 99_999)),
+        uses={"action.target_group_arn": "aws_lb_target_group"},
+        conflicts=(_target_group_of_another_balancer,),
         values={"action.order": 1, "arn": _rule_arn, "id": "{arn}", "priority": 1},
     ),
     "aws_lb_target_group": ResourceType(
@@ -262,6 +293,10 @@ RESOURCES = {
             between("health_check.timeout", 2, 120),
             between("health_check.unhealthy_threshold", 2, 10),
             between("port", 1, 65_535),
+        ),
+        refused_while_used=in_use(
+            "deleting ELBv2 Target Group ({arn}): ResourceInUse: Target group '{arn}' is currently in use by a "
+            "listener or a rule"
         ),
         values={
             "name": generated_name("tf-"),

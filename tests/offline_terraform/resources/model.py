@@ -61,6 +61,11 @@ class _Substitutions(dict[str, Any]):
         raise KeyError(f"a template asks for {{{key}}}, which the resource does not have (yet): mind the order")
 
 
+def in_use(template: str) -> Callable[[Mapping[str, Any]], Problem]:
+    """AWS's refusal to delete what is in use, with the resource's own values filled in."""
+    return lambda resource: Problem(summary=template.format_map(resource))
+
+
 Value = str | int | bool | list[Any] | dict[str, Any] | Callable[[Making], Any]
 """A computed value: a template (text), a constant, or a function of the resource in the making."""
 
@@ -77,6 +82,10 @@ ReplaceRule = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]
 """From the prior and the planned resource: the arguments that force a replacement under the given circumstances."""
 
 
+Conflict = Callable[[Mapping[str, Any], list[dict[str, Any]]], Iterator[Problem]]
+"""From the resource to be and all others that use anything: why AWS refuses it beside those."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResourceType:
     """One resource type. Names are dotted paths into nested blocks (`health_check.interval`).
@@ -91,6 +100,10 @@ class ResourceType:
         json_documents: Arguments at the top level that hold JSON, compared by meaning and not by text.
         values: Computed values by name, in the order in which they are made.
         delete_guard: The error with which AWS refuses to delete a resource in this state, if it does.
+        uses: Arguments that name something else by its id, ARN or name, and the type of that.
+        refused_while_used: The error with which AWS refuses to delete it while something else uses it, if it does.
+        changes_refused_while_used: Whether AWS refuses changes then, too.
+        conflicts: What AWS refuses because of others that exist.
         import_id: The argument that the id of an import stands for; none where an import is refused.
         schema_parts: Nested blocks that cannot be derived from the bindings.
     """
@@ -104,5 +117,9 @@ class ResourceType:
     json_documents: tuple[str, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
     delete_guard: Callable[[Mapping[str, Any]], Iterator[Problem]] | None = None
+    uses: Mapping[str, str] = field(default_factory=dict)
+    refused_while_used: Callable[[Mapping[str, Any]], Problem] | None = None
+    changes_refused_while_used: bool = False
+    conflicts: tuple[Conflict, ...] = ()
     import_id: str = ""
     schema_parts: Mapping[str, NestedBlock] = field(default_factory=dict)

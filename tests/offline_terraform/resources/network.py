@@ -6,8 +6,10 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from tests.offline_terraform.zones import zone_ids
+
 from .checks import arn, at_most_one_of, between, cidr, exactly_one_of, matches
-from .model import Making, ResourceType, generated_name
+from .model import Making, ResourceType, generated_name, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,13 +38,12 @@ def _public_ip(_making: Making) -> str:
 
 
 def _zone_id(making: Making) -> str:
-    """The zone's letter as a number: AWS maps them differently in each account."""
-    return f"{making.region}-az{ord(str(making['availability_zone'])[-1]) - ord('a') + 1}"
+    return zone_ids(making.region).get(str(making["availability_zone"]), "")
 
 
 def _zone(making: Making) -> str:
-    zone_id = making.given("availability_zone_id")
-    return f"{making.region}{chr(ord('a') + int(zone_id[-1]) - 1)}" if zone_id else f"{making.region}a"
+    zones = {zone_id: name for name, zone_id in zone_ids(making.region).items()}
+    return zones.get(str(making.given("availability_zone_id")), next(iter(zones.values())))
 
 
 def _tenancy(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Iterator[str]:
@@ -57,6 +58,7 @@ def _owner_arn(path: str) -> str:
 
 _SECURITY_GROUP_RULE = ResourceType(
     force_new=("security_group_id",),
+    uses={"referenced_security_group_id": "aws_security_group"},
     checks=(
         exactly_one_of(*_RULE_PEERS),
         cidr("cidr_ipv4"),
@@ -114,6 +116,9 @@ RESOURCES = {
             cidr("cidr_block"),
             cidr("ipv6_cidr_block"),
             at_most_one_of("availability_zone", "availability_zone_id"),
+        ),
+        refused_while_used=in_use(
+            "deleting EC2 Subnet ({id}): DependencyViolation: The subnet '{id}' has dependencies and cannot be deleted."
         ),
         values={
             "id": "subnet-{hex17}",
@@ -182,6 +187,7 @@ RESOURCES = {
             "vpc_id",
         ),
         defaults={"connectivity_type": "public"},
+        uses={"subnet_id": "aws_subnet"},
         allowed={"availability_mode": ("regional", "zonal"), "connectivity_type": ("private", "public")},
         values={
             "id": "nat-{hex17}",
@@ -359,6 +365,9 @@ RESOURCES = {
             at_most_one_of("name", "name_prefix"),
             matches("name", r"(?!sg-).{1,255}", "1 to 255 characters, not beginning with sg-"),
             matches("description", r"[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}", "at most 255 of AWS's characters"),
+        ),
+        refused_while_used=in_use(
+            "deleting Security Group ({id}): DependencyViolation: resource {id} has a dependent object"
         ),
         values={
             "id": "sg-{hex17}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.offline_terraform.values import is_set
 
 from .checks import arn, at_most_one_of, between, exactly_one_of, json_document, matches
-from .model import Making, Problem, ResourceType, generated_name
+from .model import Making, Problem, ResourceType, generated_name, in_use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,6 +106,10 @@ RESOURCES = {
         force_new=("delivery_destination_arn", "delivery_source_name"),
         computed=("record_fields",),
         checks=(arn("delivery_destination_arn"),),
+        uses={
+            "delivery_destination_arn": "aws_cloudwatch_log_delivery_destination",
+            "delivery_source_name": "aws_cloudwatch_log_delivery_source",
+        },
         values={
             "id": "{hex16}",
             "arn": f"{_LOGS}:delivery:{{id}}",
@@ -118,11 +122,13 @@ RESOURCES = {
         computed=("delivery_destination_type",),
         allowed={"output_format": ("json", "parquet", "plain", "raw", "w3c")},
         checks=(arn("delivery_destination_configuration.destination_resource_arn"),),
+        refused_while_used=in_use("ConflictException: Delivery destination {name} is used by a delivery"),
         values={"arn": f"{_LOGS}:delivery-destination:{{name}}", "delivery_destination_type": _destination_type},
     ),
     "aws_cloudwatch_log_delivery_source": ResourceType(
         force_new=("log_type", "name", "resource_arn"),
         checks=(arn("resource_arn"),),
+        refused_while_used=in_use("ConflictException: Delivery source {name} is used by a delivery"),
         values={"arn": f"{_LOGS}:delivery-source:{{name}}", "service": _service_of_source},
     ),
     "aws_cloudwatch_dashboard": ResourceType(

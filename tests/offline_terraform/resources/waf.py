@@ -10,7 +10,7 @@ from __future__ import annotations
 from tests.offline_terraform.schema import Attribute, Block, NestedBlock
 
 from .checks import arn, between, json_document, matches
-from .model import ResourceType, generated_name
+from .model import ResourceType, generated_name, in_use
 
 
 def _one(block: Block, *, required: bool = False) -> NestedBlock:
@@ -113,6 +113,10 @@ RESOURCES = {
             json_document("rule_json"),
         ),
         json_documents=("rule_json",),
+        refused_while_used=in_use(
+            "deleting WAFv2 WebACL ({id}): WAFAssociatedItemException: AWS WAF couldn't perform the operation because "
+            "your resource is being used by another resource or it's associated with another resource."
+        ),
         values={
             "id": "{uuid}",
             "name": generated_name(),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .contents import Contents
 from .data_sources import DATA_SOURCES, Reading, UnanswerableError
 from .resources import RESOURCES
 from .resources.checks import one_of
@@ -75,6 +76,7 @@ class Provider:
     schema: ProviderSchema
     account: str
     apply_delay_seconds: float = 0.0
+    contents: Contents = field(default_factory=Contents)
 
     def configure(self, config: Mapping[str, Any]) -> Configuration:
         unknown_arguments = sorted(
@@ -157,9 +159,8 @@ class Provider:
         if self.apply_delay_seconds:
             time.sleep(self.apply_delay_seconds)
         if planned is None:
-            problems = list(rules.delete_guard(prior)) if rules.delete_guard and prior else []
-            if problems:
-                raise RefusedError(*problems)
+            if prior:
+                self._delete(type_name, rules, prior)
             return None
         block = self.schema.resources[type_name]
         region = planned.get("region") or configuration.region
@@ -170,7 +171,21 @@ class Provider:
                 making = Making(resource=resource, account=self.account, region=region)
                 resource[name] = _made(rules, name, making)
         making = Making(resource=resource, account=self.account, region=region)
-        return _resolve_blocks(block, resource, lambda path: _made(rules, path, making))
+        made = _resolve_blocks(block, resource, lambda path: _made(rules, path, making))
+        for bucket, key in rules.writes(made) if rules.writes else ():
+            self.contents.write(bucket, key)
+        return made
+
+    def _delete(self, type_name: str, rules: ResourceType, resource: Mapping[str, Any]) -> None:
+        problems = list(rules.delete_guard(resource)) if rules.delete_guard else []
+        if rules.emptiness:
+            name = resource[rules.emptiness.name]
+            if resource.get(rules.emptiness.force):
+                self.contents.clear(type_name, name)
+            elif self.contents.hold_something(type_name, name):
+                problems.append(Problem(summary=rules.emptiness.error.format(name=name)))
+        if problems:
+            raise RefusedError(*problems)
 
     def imported(self, type_name: str, id_: str, configuration: Configuration) -> dict[str, Any]:
         """The resource as an import finds it: made elsewhere, with nothing but its id set."""

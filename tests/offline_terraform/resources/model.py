@@ -78,6 +78,15 @@ ReplaceRule = Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Emptiness:
+    """AWS refuses to delete something that holds anything, unless the provider is told to empty it."""
+
+    name: str  # the argument with its name
+    force: str  # the argument that empties it first
+    error: str  # AWS's; {name} is filled in
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResourceType:
     """One resource type. Names are dotted paths into nested blocks (`health_check.interval`).
 
@@ -91,6 +100,8 @@ class ResourceType:
         json_documents: Arguments at the top level that hold JSON, compared by meaning and not by text.
         values: Computed values by name, in the order in which they are made.
         delete_guard: The error with which AWS refuses to delete a resource in this state, if it does.
+        emptiness: What must be empty when it is deleted.
+        writes: Bucket and key of each object that AWS puts somewhere by itself when this resource is made or changed.
         import_id: The argument that the id of an import stands for; none where an import is refused.
         schema_parts: Nested blocks that cannot be derived from the bindings.
     """
@@ -104,5 +115,7 @@ class ResourceType:
     json_documents: tuple[str, ...] = ()
     values: Mapping[str, Value] = field(default_factory=dict)
     delete_guard: Callable[[Mapping[str, Any]], Iterator[Problem]] | None = None
+    emptiness: Emptiness | None = None
+    writes: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]] | None = None
     import_id: str = ""
     schema_parts: Mapping[str, NestedBlock] = field(default_factory=dict)

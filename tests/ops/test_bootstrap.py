@@ -179,7 +179,7 @@ def test_it_completes_after_being_cut_off_at_every_step(
 def slow_project(tmp_path: Path, aws: LocalAws, synthesized: Path) -> Any:
     """A project in which each change takes a while: an apply can be caught in the act."""
     with OfflineTerraform(s3_endpoint=aws.endpoint, apply_delay_seconds=0.4) as engine:
-        yield project_in(tmp_path, engine, aws, synthesized)
+        yield project_in(tmp_path, engine, aws.environment, synthesized)
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> None:

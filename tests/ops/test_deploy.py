@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.local_aws import LocalAws
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEV, PROD = shipped_configs()
 STATE = DEV.state_key(DEV.streaming_stack_name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.local_aws import LocalAws
     from tests.ops.account import Account
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

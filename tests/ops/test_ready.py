@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.local_aws import LocalAws
     from tests.ops.harness import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 COMMANDS = ("bootstrap", "broadcasts", "deploy", "destroy", "destroy-bootstrap", "outputs")
 ALL = pytest.mark.parametrize("command", COMMANDS)

@@ -187,7 +187,7 @@ def test_fails_when_the_credentials_expire_meanwhile(asking: Account) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_ctrl_c_while_waiting_leaves_the_deployment_going(project: Project, account: Account, aws: LocalAws) -> None:
     """Nothing is undone. URLs are printed when the tasks serve, or when nobody asked to wait."""
     aws.make_state_buckets()

@@ -60,7 +60,7 @@ def test_fails_when_the_region_has_no_vpc_origins(asking: Account) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_fails_when_a_deploy_would_use_such_a_zone(project: Project, account: Account, aws: LocalAws) -> None:
     """Before synthesis and plan; all that is wrong is told at once."""
     account.zones = dict.fromkeys("abcd", "apne2-az1")

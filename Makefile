@@ -120,12 +120,20 @@ bootstrap: known-env .venv/.all-ready ## once for ENV (dev): state bucket, key, 
 	@$(PY) -m ops bootstrap $(ENV) $(if $(YES),--yes)
 
 .PHONY: deploy
-deploy: known-env .venv/.all-ready ## show the plan of ENV (dev), ask, apply it, print the URLs
-	@$(PY) -m ops deploy $(ENV) $(if $(YES),--yes)
+deploy: known-env .venv/.all-ready ## show the plan of ENV (dev), ask, apply it, wait for its tasks (NOWAIT=1 does not), print the URLs
+	@$(PY) -m ops deploy $(ENV) $(if $(YES),--yes) $(if $(NOWAIT),--no-wait)
 
 .PHONY: destroy
 destroy: known-env .venv/.all-ready ## show what of ENV (dev) would go, ask for its name, destroy it
 	@$(PY) -m ops destroy $(ENV)
+
+.PHONY: destroy-bootstrap
+destroy-bootstrap: known-env .venv/.all-ready ## the same for what bootstrap made: state bucket, key, images, deploy role
+	@$(PY) -m ops destroy-bootstrap $(ENV)
+
+.PHONY: broadcasts
+broadcasts: known-env .venv/.all-ready ## what is live in ENV (dev), and on which task (TASK=<ARN> picks one)
+	@$(PY) -m ops broadcasts $(ENV) $(if $(TASK),--task $(TASK))
 
 .PHONY: outputs
 outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of ENV (dev)

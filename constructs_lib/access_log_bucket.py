@@ -32,6 +32,9 @@ class AccessLogBucket(Construct):
                 expiration_days=props.retention_days,
                 noncurrent_version_days=7,
                 prevent_destroy=False,
+                # It is never empty: load balancers write a test object at once. Without this neither a destroy nor
+                # turning logs off would ever end; `ops` tells of the logs before it asks.
+                force_destroy=True,
                 # S3's own key: Elastic Load Balancing cannot write to a bucket with a customer-managed one.
                 encryption_key=None,
                 statements=[

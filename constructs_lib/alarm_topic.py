@@ -23,6 +23,7 @@ class AlarmTopicProps:
     region: str  # an alarm can only reach a topic in its own region
     encryption_key: KmsKey  # must let CloudWatch use it, or alarms arrive nowhere
     email: str | None
+    for_events: bool = False  # EventBridge rules publish too
 
 
 class AlarmTopic(Construct):
@@ -33,22 +34,30 @@ class AlarmTopic(Construct):
         self.topic = SnsTopic(
             self, "Resource", region=props.region, name=props.name, kms_master_key_id=props.encryption_key.arn
         )
-        policy = policy_document(
-            self,
-            "PolicyDocument",
-            [
+        statements = [
+            Statement(
+                sid="AlarmsPublish",
+                actions=["sns:Publish"],
+                resources=[self.topic.arn],
+                principals={"Service": ["cloudwatch.amazonaws.com"]},
+                conditions=[
+                    ("StringEquals", "aws:SourceAccount", [props.account]),
+                    ("ArnLike", "aws:SourceArn", [f"arn:aws:cloudwatch:{props.region}:{props.account}:alarm:*"]),
+                ],
+            )
+        ]
+        if props.for_events:
+            # With no condition: EventBridge fills none in, and what the topic does not admit is dropped in silence.
+            # Source: EventBridge user guide, "Using resource-based policies" (Amazon SNS permissions).
+            statements.append(
                 Statement(
-                    sid="AlarmsPublish",
+                    sid="EventsPublish",
                     actions=["sns:Publish"],
                     resources=[self.topic.arn],
-                    principals={"Service": ["cloudwatch.amazonaws.com"]},
-                    conditions=[
-                        ("StringEquals", "aws:SourceAccount", [props.account]),
-                        ("ArnLike", "aws:SourceArn", [f"arn:aws:cloudwatch:{props.region}:{props.account}:alarm:*"]),
-                    ],
+                    principals={"Service": ["events.amazonaws.com"]},
                 )
-            ],
-        )
+            )
+        policy = policy_document(self, "PolicyDocument", statements)
         SnsTopicPolicy(self, "Policy", region=props.region, arn=self.topic.arn, policy=policy.json)
         if props.email is not None:
             SnsTopicSubscription(

@@ -22,6 +22,7 @@ DEPLOYED_SERVICES = (
     "ecr",
     "ecs",
     "elasticloadbalancing",
+    "events",
     "kms",
     "logs",
     "route53",

@@ -19,6 +19,7 @@ class EncryptionKeyProps:
     region: str
     for_log_groups: bool = False  # CloudWatch Logs in the key's region
     for_alarm_topics: bool = False  # CloudWatch alarms publishing to an encrypted topic
+    for_event_topics: bool = False  # EventBridge rules doing the same
 
 
 class EncryptionKey(Construct):
@@ -62,6 +63,16 @@ class EncryptionKey(Construct):
                     resources=["*"],
                     principals={"Service": ["cloudwatch.amazonaws.com"]},
                     conditions=[("StringEquals", "aws:SourceAccount", [props.account])],
+                )
+            )
+        if props.for_event_topics:
+            # With no condition, as in the topic's own policy (alarm_topic.py).
+            statements.append(
+                Statement(
+                    sid="EventsUseKey",
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    resources=["*"],
+                    principals={"Service": ["events.amazonaws.com"]},
                 )
             )
         self.key = KmsKey(

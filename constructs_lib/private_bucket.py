@@ -45,6 +45,7 @@ class PrivateBucketProps:
     name: str
     noncurrent_version_days: int  # how long a replaced or deleted object can be had back
     prevent_destroy: bool
+    force_destroy: bool = False  # True: what is in it goes with it; AWS deletes no bucket that holds anything
     expiration_days: int | None = None  # None keeps objects for ever
     encryption_key: KmsKey | None = None  # None: S3's own key
     statements: Sequence[Statement] = field(default=())  # of the bucket policy, beside TLS only
@@ -59,6 +60,7 @@ class PrivateBucket(Construct):
             self,
             "Resource",
             bucket=props.name,
+            force_destroy=props.force_destroy or None,
             lifecycle=kept(props.prevent_destroy),
         )
         self.versioning = S3BucketVersioningA(

@@ -1,4 +1,4 @@
-"""`python -m ops bootstrap|deploy|destroy|outputs ENVIRONMENT`; the Makefile has a target for each."""
+"""`python -m ops bootstrap|deploy|destroy|... ENVIRONMENT`; the Makefile has a target for each."""
 
 from __future__ import annotations
 
@@ -7,38 +7,70 @@ import signal
 import sys
 
 from ops.bootstrap import bootstrap
-from ops.deploy import deploy, destroy, print_backend_settings
+from ops.broadcasts import print_broadcasts
+from ops.deploy import deploy, print_backend_settings
+from ops.destroy import destroy
+from ops.destroy_bootstrap import destroy_bootstrap
 from ops.errors import FailedError
 from ops.processes import TerminatedError, end_on_sigterm
+from ops.steady import MOST_WAIT_MINUTES, WAIT_MINUTES
 from ops.terminal import say
+
+_HELP = {
+    "bootstrap": "make state bucket, key and image repository, and move their state into the bucket",
+    "deploy": "look at the account, show the plan of the streaming stack, ask, apply it, wait until it serves",
+    "destroy": "show what would go, have the environment's name typed, destroy the streaming stack",
+    "destroy-bootstrap": "the same for what bootstrap made: state bucket, key, images, deploy role",
+    "broadcasts": "list what is live, and on which task",
+    "outputs": "print the lines for the backend's .env",
+}
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ops", description="Work on one environment in AWS.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, help_ in (
-        ("bootstrap", "make state bucket, key and image repository, and move their state into the bucket"),
-        ("deploy", "show the plan of the streaming stack, ask, apply it, print its outputs"),
-        ("destroy", "show what would go, have the environment's name typed, destroy the streaming stack"),
-        ("outputs", "print the lines for the backend's .env"),
-    ):
+    for name, help_ in _HELP.items():
         command = commands.add_parser(name, help=help_, description=help_)
         command.add_argument("environment", metavar="ENVIRONMENT", help="the name of a file in environments/: dev")
         if name in ("bootstrap", "deploy"):
             command.add_argument("--yes", action="store_true", help="apply the plan without asking")
+        if name == "deploy":
+            waiting = command.add_mutually_exclusive_group()
+            waiting.add_argument("--no-wait", action="store_true", help="do not wait until the tasks are steady")
+            waiting.add_argument(
+                "--wait-minutes",
+                type=_minutes,
+                default=WAIT_MINUTES,
+                metavar="MINUTES",
+                help="how long at most (%(default)g)",
+            )
+        if name == "broadcasts":
+            command.add_argument("--task", metavar="TASK", help="on this one only: its ARN, or the last part of it")
     return parser.parse_args()
 
 
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes <= MOST_WAIT_MINUTES:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most {MOST_WAIT_MINUTES:g}, got {text}")
+    return minutes
+
+
 def _run(arguments: argparse.Namespace) -> None:
+    name = arguments.environment
     match arguments.command:
         case "bootstrap":
-            bootstrap(arguments.environment, yes=arguments.yes)
+            bootstrap(name, yes=arguments.yes)
         case "deploy":
-            deploy(arguments.environment, yes=arguments.yes)
+            deploy(name, yes=arguments.yes, wait_minutes=0 if arguments.no_wait else arguments.wait_minutes)
         case "destroy":
-            destroy(arguments.environment)
+            destroy(name)
+        case "destroy-bootstrap":
+            destroy_bootstrap(name)
+        case "broadcasts":
+            print_broadcasts(name, arguments.task)
         case _:
-            print_backend_settings(arguments.environment)
+            print_backend_settings(name)
 
 
 def main() -> int:

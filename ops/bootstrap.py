@@ -45,9 +45,13 @@ def bootstrap(name: str, *, yes: bool) -> None:
     config = with_account(find_environment(name))
     command = find_terraform()
     check_credentials(config)
-    with _alone(config):
+    with alone(config):
+        if taking_down(config).exists():
+            raise NotReadyError(
+                f"a destroy-bootstrap was cut off: run make destroy-bootstrap ENV={name} again, to its end"
+            )
         bucket = StateBucket(config=config)
-        local, stored = _states(config, bucket)
+        local, stored = states(config, bucket)
         folder = synthesize(config.bootstrap_stack_name)
         terraform = Terraform(command=command, folder=folder, meanwhile=local_state(config).keep)
         if stored is not None and local is None:
@@ -70,8 +74,13 @@ def _began_without_bucket(config: EnvironmentConfig) -> Path:
     return local_state(config).path.with_name("began-without-bucket")
 
 
+def taking_down(config: EnvironmentConfig) -> Path:
+    """A file that says: destroy-bootstrap has begun to destroy, and the state in the file is the true one."""
+    return local_state(config).path.with_name("taking-down")
+
+
 @contextmanager
-def _alone(config: EnvironmentConfig) -> Iterator[None]:
+def alone(config: EnvironmentConfig) -> Iterator[None]:
     """One bootstrap of an environment at a time; the lock goes with the process, however that ends."""
     folder = local_state(config).path.parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +92,7 @@ def _alone(config: EnvironmentConfig) -> Iterator[None]:
         yield
 
 
-def _states(config: EnvironmentConfig, bucket: StateBucket) -> tuple[State | None, State | None]:
+def states(config: EnvironmentConfig, bucket: StateBucket) -> tuple[State | None, State | None]:
     """The state in the file and the one in the bucket. A file that is in the bucket already is set aside."""
     file = local_state(config)
     local, stored = file.read(), bucket.state_of(config.bootstrap_stack_name)
@@ -106,12 +115,17 @@ def _make(
     path = local_state(config).path
     if local is not None:
         say(f"bootstrap: going on from {path.relative_to(ROOT)}, which an earlier run left")
-    override = {"terraform": {"backend": {"local": {"path": str(path)}}}}
-    (terraform.folder / OVERRIDE).write_text(json.dumps(override), encoding="utf-8")
+    write_local_backend(config, terraform)
     say("bootstrap: terraform init, with state in a file for now ...")
     terraform.init("-reconfigure")
     _adopt(config, terraform, local, exists=bucket.exists())
     _apply(terraform, config.name, yes=yes)
+
+
+def write_local_backend(config: EnvironmentConfig, terraform: Terraform) -> None:
+    """Have the next init keep the state in the file."""
+    override = {"terraform": {"backend": {"local": {"path": str(local_state(config).path)}}}}
+    (terraform.folder / OVERRIDE).write_text(json.dumps(override), encoding="utf-8")
 
 
 def _adopt(config: EnvironmentConfig, terraform: Terraform, local: State | None, *, exists: bool) -> None:

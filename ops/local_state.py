@@ -48,6 +48,11 @@ class LocalState:
         self._last_whole.unlink(missing_ok=True)
         self.path.rename(self.path.with_name("terraform.tfstate.moved-to-s3"))
 
+    def discard(self) -> None:
+        """All that it described is gone."""
+        self._last_whole.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
 
 def _whole(path: Path) -> bytes | None:
     try:

@@ -38,6 +38,7 @@ from constructs_lib.ports import RTMPS_PORT
 from constructs_lib.response_headers import ResponseHeaders, ResponseHeadersProps
 from constructs_lib.rtmp_service import RtmpService, RtmpServiceProps
 from constructs_lib.security_groups import SecurityGroups, SecurityGroupsProps
+from constructs_lib.task_retirement_notice import TaskRetirementNotice, TaskRetirementNoticeProps
 from constructs_lib.task_roles import TaskRoles, TaskRolesProps
 from constructs_lib.web_acl import WebAcl, WebAclProps
 from stacks.environment_stack import EnvironmentStack
@@ -72,6 +73,7 @@ class StreamingStack(EnvironmentStack):
                 region=config.aws.region,
                 for_log_groups=True,
                 for_alarm_topics=True,
+                for_event_topics=True,
             ),
         )
         self.viewer_encryption = EncryptionKey(
@@ -327,7 +329,13 @@ class StreamingStack(EnvironmentStack):
                 region=config.aws.region,
                 encryption_key=self.encryption.key,
                 email=config.observability.alarm_email,
+                for_events=True,
             ),
+        )
+        TaskRetirementNotice(
+            self,
+            "TaskRetirement",
+            TaskRetirementNoticeProps(environment=config.name, cluster_name=config.cluster_name, topic=topic),
         )
         viewer_topic = AlarmTopic(
             self,

@@ -10,7 +10,9 @@ import pytest
 from tests.shipped import ROOT
 
 
-@pytest.mark.parametrize("target", ["plan", "bootstrap", "deploy", "outputs", "destroy"])
+@pytest.mark.parametrize(
+    "target", ["plan", "bootstrap", "deploy", "outputs", "destroy", "destroy-bootstrap", "broadcasts"]
+)
 def test_fails_when_the_environment_does_not_exist(target: str) -> None:
     """At once: nothing is set up or synthesized for it."""
     run = subprocess.run(

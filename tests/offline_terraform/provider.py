@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .contents import Contents
 from .data_sources import DATA_SOURCES, Reading, UnanswerableError
 from .resources import RESOURCES
 from .resources.checks import one_of
@@ -77,6 +78,7 @@ class Provider:
     account: str
     hold: Hold | None = None
     uses: Uses = field(default_factory=Uses)
+    contents: Contents = field(default_factory=Contents)
 
     def configure(self, config: Mapping[str, Any]) -> Configuration:
         unknown_arguments = sorted(
@@ -159,12 +161,8 @@ class Provider:
         if self.hold:
             self.hold.wait(type_name)
         if planned is None:
-            assert prior
-            problems = list(rules.delete_guard(prior)) if rules.delete_guard else []
-            problems += self.uses.refusals(type_name, prior)
-            if problems:
-                raise RefusedError(*problems)
-            self.uses.forget(type_name, prior)
+            if prior:
+                self._delete(type_name, rules, prior)
             return None
         if prior is not None and rules.changes_refused_while_used:
             problems = list(self.uses.refusals(type_name, prior))
@@ -184,7 +182,22 @@ class Provider:
         if problems:
             raise RefusedError(*problems)
         self.uses.note(type_name, made)
+        for bucket, key in rules.writes(made) if rules.writes else ():
+            self.contents.write(bucket, key)
         return made
+
+    def _delete(self, type_name: str, rules: ResourceType, resource: Mapping[str, Any]) -> None:
+        problems = list(rules.delete_guard(resource)) if rules.delete_guard else []
+        problems += self.uses.refusals(type_name, resource)
+        if rules.emptiness:
+            name = resource[rules.emptiness.name]
+            if resource.get(rules.emptiness.force):
+                self.contents.clear(type_name, name)
+            elif self.contents.hold_something(type_name, name):
+                problems.append(Problem(summary=rules.emptiness.error.format(name=name)))
+        if problems:
+            raise RefusedError(*problems)
+        self.uses.forget(type_name, resource)
 
     def read(self, type_name: str, resource: dict[str, Any] | None) -> dict[str, Any] | None:
         """The resource as it was applied: nobody else changes anything here."""

@@ -302,6 +302,12 @@ def every_type() -> Document:
             "statistic": "Average",
             "threshold": 80,
         },
+        "aws_cloudwatch_event_rule": {"name": "one", "event_pattern": '{"source": ["aws.health"]}'},
+        "aws_cloudwatch_event_target": {
+            "rule": "${aws_cloudwatch_event_rule.one.name}",
+            "arn": "${aws_sns_topic.one.arn}",
+            "input_transformer": {"input_paths": {"start": "$.time"}, "input_template": '"at <start>"'},
+        },
         "aws_sns_topic": {},
         "aws_sns_topic_policy": {"arn": "${aws_sns_topic.one.arn}", "policy": _POLICY},
         "aws_sns_topic_subscription": {

@@ -27,6 +27,7 @@ import grpc
 import msgpack
 
 from .cache import load_schema, write_atomically
+from .contents import Contents
 from .hold import Hold
 from .protocol import ERROR_SEVERITY, MESSAGES, NESTING
 from .provider import Configuration, Provider, RefusedError
@@ -190,7 +191,11 @@ def _make_or_delete_bucket(endpoint: str, prior: dict[str, Any] | None, resource
     if bucket is None or (prior and resource):
         return
     request = urllib.request.Request(f"{endpoint}/{bucket['bucket']}", method="PUT" if resource else "DELETE")
-    urllib.request.urlopen(request, timeout=30).close()
+    try:
+        urllib.request.urlopen(request, timeout=30).close()
+    except urllib.error.HTTPError as error:
+        if resource or error.code != 404:  # gone already is gone
+            raise
 
 
 def _bucket_exists(endpoint: str, bucket: str) -> bool:
@@ -311,12 +316,14 @@ def _certificate() -> tuple[bytes, grpc.ServerCredentials]:
 def _start(stop: threading.Event) -> grpc.Server:
     """A server with everything but a port."""
     schema = load_schema()
+    endpoint = os.environ.get("OFFLINE_AWS_S3_ENDPOINT", "")
     provider = Provider(
         schema=schema,
         account=os.environ.get("OFFLINE_AWS_ACCOUNT", "123456789012"),
         hold=Hold(Path(os.environ["OFFLINE_AWS_HOLD"])) if os.environ.get("OFFLINE_AWS_HOLD") else None,
+        contents=Contents(endpoint),
     )
-    service = _Service(provider, s3_endpoint=os.environ.get("OFFLINE_AWS_S3_ENDPOINT", ""))
+    service = _Service(provider, s3_endpoint=endpoint)
     server = grpc.server(
         # Each StreamStdio holds a thread for as long as its connection lives.
         ThreadPoolExecutor(max_workers=64),

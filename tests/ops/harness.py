@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tests.shipped import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.local_aws import LocalAws
     from tests.offline_terraform.engine import OfflineTerraform
 
 FOLDERS = ("config", "constructs_lib", "ops", "stacks", "environments")
@@ -81,7 +81,9 @@ class Project:
         return self.folder / ".bootstrap" / "live-commerce-tfstate-dev-123456789012-ap-northeast-2"
 
 
-def project_in(folder: Path, engine: OfflineTerraform, aws: LocalAws, synthesized: Path | None) -> Project:
+def project_in(
+    folder: Path, engine: OfflineTerraform, aws_environment: Mapping[str, str], synthesized: Path | None
+) -> Project:
     copy_repository(folder, synthesized=synthesized)
-    environment = {**engine.environment, **aws.environment, **OPERATOR, "SYNTHESIZED": str(synthesized)}
+    environment = {**engine.environment, **aws_environment, **OPERATOR, "SYNTHESIZED": str(synthesized)}
     return Project(folder=folder, environment=environment)

@@ -185,7 +185,7 @@ def hold(tmp_path_factory: pytest.TempPathFactory) -> Hold:
 def held(tmp_path: Path, aws: LocalAws, synthesized: Path, hold: Hold) -> Iterator[Project]:
     """A project in which changes can be held: an apply can be caught in the act."""
     with OfflineTerraform(s3_endpoint=aws.endpoint, hold=hold) as engine:
-        yield project_in(tmp_path, engine, aws, synthesized)
+        yield project_in(tmp_path, engine, aws.environment, synthesized)
         hold.end()
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ops.deploy import protected_addresses
+from ops.destroy import protected_addresses
 from tests.offline_terraform.engine import OfflineTerraform
 from tests.offline_terraform.hold import Hold
+from tests.ops.account import Account, Moment
 from tests.ops.harness import Project, project_in
+from tests.ops.test_broadcasts import log, stream
 from tests.shipped import shipped_configs
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.local_aws import LocalAws
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEV, PROD = shipped_configs()
 STATE = DEV.state_key(DEV.streaming_stack_name)
@@ -93,14 +95,14 @@ def test_fails_when_the_answer_is_not_yes(bootstrapped: Project, aws: LocalAws, 
 
 
 def test_an_interrupted_apply_saves_what_it_made(
-    tmp_path: Path, aws: LocalAws, synthesized: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, aws: LocalAws, account: Account, synthesized: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Ctrl-C: no lock is left, the state has what there is, and the next deploy goes on from it."""
     aws.make_state_buckets()
     hold = Hold(tmp_path_factory.mktemp("hold") / "hold")
     hold.begin("aws_vpc")  # some things need none
     with OfflineTerraform(s3_endpoint=aws.endpoint, hold=hold) as engine:
-        project = project_in(tmp_path, engine, aws, synthesized)
+        project = project_in(tmp_path, engine, {**aws.environment, **account.environment}, synthesized)
         with project.start("deploy", "dev", "--yes") as process:
             assert process.stdout is not None
             for text in ("Creation complete", "Interrupt received."):
@@ -112,7 +114,7 @@ def test_an_interrupted_apply_saves_what_it_made(
                 if text == "Creation complete":
                     os.killpg(process.pid, signal.SIGINT)
             hold.end()
-            _, stderr = process.communicate(timeout=120)
+            _, stderr = process.communicate(timeout=300)
 
     assert process.returncode == 130
     assert "Traceback" not in stderr
@@ -152,7 +154,7 @@ def test_outputs_are_the_two_lines_for_the_backend(deployed: Project) -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["bootstrap", "deploy", "destroy", "outputs"])
+@pytest.mark.parametrize("command", ["bootstrap", "broadcasts", "deploy", "destroy", "destroy-bootstrap", "outputs"])
 def test_make_runs_each_command(project: Project, command: str) -> None:
     """With the environment asked for; it hears that there is nothing to work with."""
     run = subprocess.run(
@@ -188,6 +190,34 @@ def test_fails_when_the_bootstrap_was_cut_off(bootstrapped: Project) -> None:
     assert run.stderr.endswith("deploy: bootstrap was cut off: run make bootstrap ENV=dev first\n")
 
 
+def test_what_is_in_the_way_is_told_before_the_question(bootstrapped: Project, aws: LocalAws, account: Account) -> None:
+    """Quotas and room for a deployment, of the plan as it is; what may not be looked at is told, and stops nothing."""
+    account.quotas["L-3032A538"], account.refused["DescribeVpcs"] = 1, "UnauthorizedOperation"
+
+    run = bootstrapped.run("deploy", "dev", answer="yes\n")
+
+    assert run.returncode == 2
+    assert "deploy: note: not looked at: what is in use (ec2:DescribeVpcs): UnauthorizedOperation" in run.stderr
+    assert "deploy: AWS would refuse this plan; nothing was changed:\n- Fargate On-Demand vCPU" in run.stderr
+    assert "apply this to dev?" not in run.stderr
+    assert aws.objects()[DEV.state_bucket_name] == []
+
+
+def test_destroy_tells_what_is_live_before_it_asks(deployed: Project, aws: LocalAws, account: Account) -> None:
+    """And what would hold it up, with the command for that."""
+    log(aws, 1, (5, [stream("show")]))
+    account.moments = [Moment(protected=(1,))]
+
+    run = deployed.run("destroy", "dev", answer="no\n")
+
+    assert run.returncode == 1
+    before, _, _ = run.stderr.partition("Type the environment's name (dev) to go on:")
+    assert "destroy: 1 live now, and cut off by this:\nTASK " in before
+    assert re.search(r"^0+1  show ", before, re.MULTILINE)
+    assert "destroy: 1 tasks with broadcasts are protected: ECS lets them end first" in before
+    assert f"--cluster {DEV.cluster_name} --no-protection-enabled --tasks {1:032x}\n" in before
+
+
 def test_destroy_asks_for_the_name_and_leaves_nothing(deployed: Project, aws: LocalAws) -> None:
     run = deployed.run("destroy", "dev", answer="dev\n")
 
@@ -211,14 +241,14 @@ def test_fails_when_another_name_is_typed(deployed: Project, answer: str) -> Non
 
 
 def test_prod_is_destroyed_only_after_protection_was_turned_off_and_deployed(
-    tmp_path: Path, engine: OfflineTerraform, aws: LocalAws
+    tmp_path: Path, engine: OfflineTerraform, aws: LocalAws, account: Account
 ) -> None:
     """Refused by the file, then by what is deployed, each time with the way on, and each time untouched.
 
     With real synthesis, because the operator edits the environment file.
     """
     aws.make_state_buckets()
-    project = project_in(tmp_path, engine, aws, synthesized=None)
+    project = project_in(tmp_path, engine, {**aws.environment, **account.environment}, synthesized=None)
     run = project.run("deploy", "prod", "--yes")
     assert run.returncode == 0, run.stderr
     state = PROD.state_key(PROD.streaming_stack_name)
@@ -244,6 +274,9 @@ def test_prod_is_destroyed_only_after_protection_was_turned_off_and_deployed(
     assert project.run("deploy", "prod", "--yes").returncode == 0
     run = project.run("destroy", "prod", answer="prod\n")
     assert run.returncode == 0, run.stderr
+    logs = PROD.access_log_bucket_name
+    assert f"destroy: {logs} goes with all the logs in it." in run.stderr, "the balancers' test objects are enough"
+    assert logs not in aws.objects()
     assert "destroy: prod is gone." in run.stderr
 
 

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from tests.local_aws import LocalAws
     from tests.ops.harness import Project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ALL = pytest.mark.parametrize("command", ["bootstrap", "deploy", "destroy", "outputs"])
-WITH_TERRAFORM = pytest.mark.parametrize("command", ["bootstrap", "deploy", "destroy"])
+COMMANDS = ("bootstrap", "broadcasts", "deploy", "destroy", "destroy-bootstrap", "outputs")
+ALL = pytest.mark.parametrize("command", COMMANDS)
+WITH_TERRAFORM = pytest.mark.parametrize("command", ["bootstrap", "deploy", "destroy", "destroy-bootstrap"])
 
 
 def assert_not_begun(project: Project, aws: LocalAws) -> None:
@@ -154,5 +155,5 @@ def test_help_names_the_commands(project: Project) -> None:
     run = project.run("--help")
 
     assert run.returncode == 0
-    for command in ("bootstrap", "deploy", "destroy", "outputs"):
+    for command in COMMANDS:
         assert f"\n    {command} " in run.stdout

@@ -141,6 +141,13 @@ def _after_last_colon(making: Making) -> str:
     return str(making["arn"]).rpartition(":")[2]
 
 
+def _test_object(balancer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Elastic Load Balancing tries at once whether it may write: the log bucket is never empty again."""
+    for logs in balancer.get("access_logs") or []:
+        if logs["enabled"]:
+            yield logs["bucket"], f"{logs['prefix'] or ''}/AWSLogs/ELBAccessLogTestFile".lstrip("/")
+
+
 RESOURCES = {
     "aws_lb": ResourceType(
         force_new=("customer_owned_ipv4_pool", "internal", "load_balancer_type", "name", "name_prefix"),
@@ -195,6 +202,7 @@ RESOURCES = {
             "deleting ELBv2 Load Balancer ({arn}): ResourceInUse: Load balancer '{arn}' cannot be deleted because it "
             "is currently associated with another service"
         ),
+        writes=_test_object,
     ),
     "aws_lb_listener": ResourceType(
         force_new=("load_balancer_arn",),

@@ -87,6 +87,15 @@ Conflict = Callable[[Mapping[str, Any], list[dict[str, Any]]], Iterator[Problem]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Emptiness:
+    """AWS refuses to delete something that holds anything, unless the provider is told to empty it."""
+
+    name: str  # the argument with its name
+    force: str  # the argument that empties it first
+    error: str  # AWS's; {name} is filled in
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResourceType:
     """One resource type. Names are dotted paths into nested blocks (`health_check.interval`).
 
@@ -104,6 +113,8 @@ class ResourceType:
         refused_while_used: The error with which AWS refuses to delete it while something else uses it, if it does.
         changes_refused_while_used: Whether AWS refuses changes then, too.
         conflicts: What AWS refuses because of others that exist.
+        emptiness: What must be empty when it is deleted.
+        writes: Bucket and key of each object that AWS puts somewhere by itself when this resource is made or changed.
         import_id: The argument that the id of an import stands for; none where an import is refused.
         schema_parts: Nested blocks that cannot be derived from the bindings.
     """
@@ -121,5 +132,7 @@ class ResourceType:
     refused_while_used: Callable[[Mapping[str, Any]], Problem] | None = None
     changes_refused_while_used: bool = False
     conflicts: tuple[Conflict, ...] = ()
+    emptiness: Emptiness | None = None
+    writes: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]] | None = None
     import_id: str = ""
     schema_parts: Mapping[str, NestedBlock] = field(default_factory=dict)

@@ -169,6 +169,35 @@ RESOURCES = {
             "evaluate_low_sample_count_percentiles": "",
         },
     ),
+    "aws_cloudwatch_event_rule": ResourceType(
+        force_new=("event_bus_name", "name", "name_prefix"),
+        computed=("name", "name_prefix"),
+        defaults={"event_bus_name": "default", "force_destroy": False},
+        allowed={"state": ("DISABLED", "ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")},
+        checks=(
+            json_document("event_pattern"),
+            at_most_one_of("name", "name_prefix"),
+            matches("name", r"[a-zA-Z0-9._-]{1,64}", "1 to 64 letters, digits and ._-"),
+        ),
+        json_documents=("event_pattern",),
+        values={
+            "name": generated_name(),
+            "name_prefix": "",
+            "id": "{name}",
+            "arn": "arn:aws:events:{region}:{account}:rule/{name}",
+        },
+    ),
+    "aws_cloudwatch_event_target": ResourceType(
+        force_new=("event_bus_name", "rule", "target_id"),
+        computed=("target_id",),
+        defaults={"event_bus_name": "default", "force_destroy": False},
+        checks=(
+            arn("arn"),
+            at_most_one_of("input", "input_path", "input_transformer"),
+            matches("target_id", r"[a-zA-Z0-9._-]{1,64}", "1 to 64 letters, digits and ._-"),
+        ),
+        values={"target_id": generated_name(), "id": "{rule}-{target_id}"},
+    ),
     "aws_sns_topic": ResourceType(
         force_new=("fifo_topic", "name", "name_prefix"),
         computed=("fifo_throughput_scope", "name", "name_prefix", "policy", "signature_version", "tracing_config"),

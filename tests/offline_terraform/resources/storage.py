@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.offline_terraform.values import collect, contains_unknown, is_unknown
 
 from .checks import arn, at_most_one_of, between, json_document, matches
-from .model import Check, Making, Problem, ResourceType, Value, generated_name
+from .model import Check, Emptiness, Making, Problem, ResourceType, Value, generated_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -153,6 +153,12 @@ RESOURCES = {
             "registry_id": "{account}",
             "repository_url": "{account}.dkr.ecr.{region}.amazonaws.com/{name}",
         },
+        emptiness=Emptiness(
+            name="name",
+            force="force_delete",
+            error="ECR Repository ({name}) not empty, consider using force_delete: RepositoryNotEmptyException: The "
+            "repository with name '{name}' cannot be deleted because it still contains images",
+        ),
     ),
     "aws_ecr_lifecycle_policy": ResourceType(
         force_new=("policy", "repository"),
@@ -245,6 +251,12 @@ RESOURCES = {
             "website_domain": "",
             "website_endpoint": "",
         },
+        emptiness=Emptiness(
+            name="bucket",
+            force="force_destroy",
+            error="deleting S3 Bucket ({name}): BucketNotEmpty: The bucket you tried to delete is not empty. You must "
+            "delete all versions in the bucket.",
+        ),
     ),
     "aws_s3_bucket_lifecycle_configuration": _of_bucket(
         force_new=_OWNER,

@@ -1,0 +1,127 @@
+"""Is the image there that the tasks are to run, and is it built for their processor? Terraform never asks."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from ops.asking import Findings, UnansweredError, ask, client, error_code
+
+if TYPE_CHECKING:
+    from config.environment import EnvironmentConfig
+
+_PLATFORMS = {"ARM64": "arm64", "X86_64": "amd64"}  # ours to the images' name of it
+_INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_CONFIG_BYTES = 1_000_000  # of an image's configuration: ours has 10,000
+_CONFIG_SECONDS = 10
+
+
+def look_at_image(config: EnvironmentConfig) -> Findings:
+    """Look for the configured tag or digest in ECR, and at its architecture.
+
+    Raises:
+        UnansweredError: AWS did not tell.
+    """
+    try:
+        manifest = _manifest(config)
+    except _NoRepositoryError:
+        problem = f"there is no repository {config.repository_name}: make bootstrap ENV={config.name}"
+        return Findings(problems=[problem])
+    if manifest is None:
+        return Findings(
+            problems=[f"task.{_key(config)}: {config.image} is not in ECR, no task could start. {_build(config)}"]
+        )
+    wanted = _PLATFORMS[config.task.architecture]
+    built_for = _architectures(config, manifest)
+    if wanted in built_for:
+        return Findings()
+    problem = (
+        f"task.{_key(config)}: {config.image} is built for {', '.join(sorted(built_for)) or 'nothing'}, but "
+        f"task.architecture = {config.task.architecture} wants {wanted}. {_build(config)}"
+    )
+    return Findings(problems=[problem])
+
+
+class _NoRepositoryError(Exception):
+    pass
+
+
+def _key(config: EnvironmentConfig) -> str:
+    return "image_digest" if config.task.image_digest is not None else "image_tag"
+
+
+def _build(config: EnvironmentConfig) -> str:
+    return (
+        f"Build and push one, and put the digest that it prints into environments/{config.name}.toml:\n"
+        f"  scripts/build-and-push-image.sh {config.name} {config.aws.region}"
+    )
+
+
+def _manifest(config: EnvironmentConfig) -> dict[str, Any] | None:
+    ecr = client(config, "ecr")
+    task = config.task
+    image = {"imageDigest": task.image_digest} if task.image_digest is not None else {"imageTag": task.image_tag}
+
+    def get() -> Any:
+        try:
+            return ecr.batch_get_image(
+                registryId=config.aws.account,
+                repositoryName=config.repository_name,
+                imageIds=[image],
+                acceptedMediaTypes=[*_INDEX_TYPES, *_MANIFEST_TYPES],
+            )
+        except ClientError as error:
+            if error_code(error) == "RepositoryNotFoundException":
+                raise _NoRepositoryError from None
+            raise
+
+    images = ask(get, "the image (ecr:BatchGetImage)")["images"]
+    manifest: dict[str, Any] | None = _json(images[0]["imageManifest"], "the image's manifest") if images else None
+    return manifest
+
+
+def _architectures(config: EnvironmentConfig, manifest: dict[str, Any]) -> set[str]:
+    """For which processors there is an image; an index may hold attestations too, of no architecture."""
+    if "manifests" in manifest:
+        found = {entry.get("platform", {}).get("architecture") for entry in manifest["manifests"]}
+        return {str(name) for name in found - {None, "unknown"}}
+    digest = manifest.get("config", {}).get("digest")
+    if digest is None:
+        raise UnansweredError("the image's architecture: its manifest names no configuration")
+    ecr = client(config, "ecr")
+    url = ask(
+        lambda: ecr.get_download_url_for_layer(
+            registryId=config.aws.account, repositoryName=config.repository_name, layerDigest=digest
+        ),
+        "the image's architecture (ecr:GetDownloadUrlForLayer)",
+    )["downloadUrl"]
+    return {str(_json(_fetch(url), "the image's configuration").get("architecture"))}
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=_CONFIG_SECONDS) as response:  # noqa: S310 - ECR's own answer
+            content: bytes = response.read(_CONFIG_BYTES)
+            return content
+    except (OSError, ValueError) as error:
+        raise UnansweredError(f"the image's configuration: {error}") from None
+
+
+def _json(text: str | bytes, what: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise UnansweredError(f"{what}: it is no JSON object")
+    return document

@@ -52,7 +52,8 @@ class Publisher(NamedTuple):
     name: str
     app: str
     addr: str
-    client: str
+    client: str  # its connection: which nginx has it, and the number there
+    port: int = 0  # on loopback: where that nginx plays what the publisher sends
 
 
 @dataclass(eq=False)
@@ -68,7 +69,7 @@ class Ingest:
     """Lets publishers in, runs their sessions, and sends them away."""
 
     def __init__(self, around: Surroundings, backend: Backend, registry: StreamRegistry, drop: Drop) -> None:
-        """`drop` makes nginx hang up on the publisher of a name with that client number."""
+        """`drop` makes nginx hang up on the publisher of a name, if it is still that connection."""
         self.streams: dict[str, Stream] = {}
         self.draining = False
         self._around = around
@@ -155,7 +156,7 @@ class Ingest:
 
     async def _listen(self, publisher: Publisher, stream: Stream, session: str) -> rtmp.Player:
         try:
-            return await rtmp.Player.connect("127.0.0.1", self._around.settings.rtmp_port, APP, publisher.name)
+            return await rtmp.Player.connect("127.0.0.1", publisher.port, APP, publisher.name)
         except (OSError, TimeoutError) as error:
             await self._registry.release(stream.playback_id, session, stream.position)
             raise RefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None

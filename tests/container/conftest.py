@@ -20,9 +20,11 @@ QUICK = {
     "test_units_fitness.py",
     "test_units_ingest.py",
     "test_units_intake.py",
+    "test_units_listeners.py",
     "test_units_media.py",
     "test_units_packager.py",
     "test_units_session.py",
+    "test_units_sparing.py",
     "test_units_tenure.py",
 }
 

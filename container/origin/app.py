@@ -77,7 +77,7 @@ class Origin:
             self._delivery = Delivery(self._ingest.streams, self._settings)
             self._router = Router(self._delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
             await self._listen(stack)
-            chores = [self._sweep, self._report, _reap]
+            chores = [self._sweep, self._report, self._server.sweep, _reap]
             if self._settings.ecs_agent_uri:
                 chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
             for chore in chores:
@@ -93,7 +93,8 @@ class Origin:
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        public = web.ServerRunner(server(self._router, self._ingest.make_room))
+        self._server = server(self._router, self._ingest.make_room)
+        public = web.ServerRunner(self._server)
         private = web.AppRunner(hooks.application(self._ingest, self._instances, self.status), access_log=None)
         for runner, host, port in (
             (public, settings.http_host, settings.http_port),

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, get_args
 
 import pytest
+from origin.connections import KEEPALIVE_SECONDS
 from origin.ingest import Reason
 from origin.metrics import Metrics
 from origin.settings import Settings, load
@@ -48,6 +49,11 @@ def test_ports_are_the_ones_that_the_origin_listens_on(dev: Template) -> None:
     mapped = {mapping["containerPort"] for mapping in container(dev)["portMappings"]}
 
     assert mapped == {Settings.model_fields["rtmp_port"].default, Settings.model_fields["http_port"].default}
+
+
+def test_the_origin_keeps_idle_connections_for_longer_than_the_balancer(dev: Template) -> None:
+    """Or the balancer sends a request into one that is being closed, and the viewer gets a 502."""
+    assert dev.one("aws_lb", "Playback")["idle_timeout"] < KEEPALIVE_SECONDS
 
 
 def test_the_health_check_is_in_the_image(dev: Template) -> None:
@@ -149,6 +155,7 @@ def test_every_metric_that_is_read_is_written_somewhere() -> None:
             read.rejected_publishes(),
             read.encoder_speed(),
             read.encoder_failures(),
+            read.ingest_crashes(),
             read.time_to_first_segment(),
             read.protection_failures(),
         )

@@ -20,6 +20,7 @@ ALARMS = {
     "PlaybackServerErrors",
     "PublishRejectedForCapacity",
     "EncoderBelowRealTime",
+    "IngestCrashes",
     "TaskProtectionFails",
     "ViewerServerErrors",
 }

@@ -36,6 +36,7 @@ Reason = Literal[
 _GHOST_SECONDS = 1.2
 _GOODBYE_SECONDS = 1.0
 _CHECK_SECONDS = 0.05
+_FLUSH_SECONDS = 1.0  # for FFmpeg to give out the last of a broadcast while its streamer waits to come back
 
 
 class RefusedError(Exception):
@@ -192,6 +193,8 @@ class Ingest:
             )
             await self._drop(session.key, session.client)
             session.stop()
+            await asyncio.wait({present.task}, timeout=_FLUSH_SECONDS)
+            session.hurry()
             await asyncio.wait({present.task})
 
     def done(self, publisher: Publisher) -> None:

@@ -29,7 +29,8 @@ _MODULES = ("/usr/lib/nginx/modules", "/etc/nginx/modules", "/usr/local/nginx/mo
 
 _LOOK_SECONDS = 1.0
 _START_SECONDS = 0.1
-_SILENCE_SECONDS = 10.0  # of a worker, after which it hangs: on a machine with too much to do, a second is nothing
+# A worker that does not answer twice in a row, for so long each time, hangs. Once may be a machine that slept.
+_SILENCE_SECONDS, _SILENCES = 5.0, 2
 # What its master logs (ngx_process.c). A stranger can make a worker log the same: it is believed of a dead one only.
 _WORKER_DIED = re.compile(r"worker process (\d+) exited on (signal \d+)")
 
@@ -131,11 +132,14 @@ class Nginx:
 
     async def _watch(self) -> None:
         """Tell of each worker that died, after which its master has started another; return when none answers."""
-        while True:
+        silences = 0
+        while silences < _SILENCES:
             try:
                 worker = await self._answering()
             except TimeoutError:
-                return
+                silences += 1
+                continue
+            silences = 0
             if worker and self.worker and worker != self.worker:
                 process, how = self._death
                 self._worker_died(how if process == str(self.worker) else "unknown")

@@ -33,6 +33,7 @@ _UNSENT_SECONDS = 20.0  # the load balancer takes what it asked for at once; who
 _UNSENT_BYTES = 64 << 10  # beyond this a response waits with its next piece
 _KERNEL_BYTES = 32 << 10  # the kernel doubles it: what is on its way within a zone at 64 MB/s and a millisecond
 _MOST = 4096  # of the 8192 files of a task
+_AT_ONCE = _MOST // 20  # idle ones go: finding them takes a millisecond, too long for each newcomer
 _SWEEP_SECONDS = 1.0
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -142,13 +143,14 @@ class Server(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
     def make_room(self, newcomer: Connection) -> None:
-        """Beyond so many, the one that has been idle for longest goes; if none is, the newcomer."""
+        """Beyond so many, those that have been idle for longest go; if none is, the newcomer."""
         everyone = cast("list[Connection]", self.connections)
         if len(everyone) <= _MOST:
             return
-        idle = [each for each in everyone if each.idle and each is not newcomer]
         _LOG.warning("more than %s HTTP connections", _MOST)
-        min(idle, key=lambda each: each.idle_since, default=newcomer).hang_up()
+        idle = sorted((each for each in everyone if each.idle), key=lambda each: each.idle_since)
+        for each in idle[:_AT_ONCE] or [newcomer]:
+            each.hang_up()
 
     async def sweep(self) -> None:
         """Hang up on who has had their time."""

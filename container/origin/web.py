@@ -15,6 +15,7 @@ from origin.peers import HOP, ROOM, STATUS_OF_ANSWER
 from origin.registry import Answer
 from origin.routing import Router
 
+_NOTHING = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _COUNT = re.compile(r"[1-9][0-9]{0,5}")
 _OF_A_BALANCER = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Amzn-Trace-Id")
 _COPIED_BYTES = 16 << 10
@@ -44,7 +45,7 @@ def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer
             return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
         if not path.startswith("/hls/"):
             return await _send(NOT_FOUND, request)
-        accepted = "gzip" in request.headers.get("Accept-Encoding", "")
+        accepted = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         response = await router.get(path[5:], query, gzip_accepted=accepted, hop=hop)
         if response.status == HTTPStatus.BAD_REQUEST and not hop:  # other tasks may keep it, to spare us the next one
             response = response._replace(cache_control="no-store")
@@ -63,6 +64,14 @@ def _hop(request: web.BaseRequest) -> int:
     if viewers is None or any(name in request.headers for name in _OF_A_BALANCER):
         return 0
     return int(viewers) if _COUNT.fullmatch(viewers) else 1
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether gzip is named, and not with a quality of nothing (RFC 9110 12.5.3)."""
+    return any(
+        name.strip() == "gzip" and not _NOTHING.fullmatch(quality)
+        for name, _, quality in (each.partition(";") for each in accept_encoding.lower().split(","))
+    )
 
 
 async def _send(response: Response, request: web.BaseRequest) -> web.StreamResponse:

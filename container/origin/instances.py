@@ -75,7 +75,9 @@ class Instances:
         tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
         try:
             while any(slot.nginx or not slot.tired for slot in self._slots):
-                await asyncio.wait(tasks, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+                done, _ = await asyncio.wait(tasks, timeout=_CHECK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -156,6 +158,8 @@ class Instances:
             if not nginx.killed:
                 self._lost(slot, "nginx", how)
                 nginx.kill()
+        except OSError as error:
+            self._lost(slot, "nginx", f"cannot be started: {error.strerror}")
         finally:
             slot.nginx = None
             await nginx.stop()

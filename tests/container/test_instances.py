@@ -3,14 +3,18 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.container.support import Backend, Follower, Origin, Publisher, eventually
+from tests.container.support import CONTAINER, Backend, Follower, Origin, Publisher, eventually
 from tests.container.test_ingest import live
+from tests.ports import free_ports
 
 
 @contextmanager
@@ -155,11 +159,44 @@ def kill_until(origin: Origin, victim: Callable[[], int | None], over: Callable[
     eventually(step, "having enough of it", 40)
 
 
-def test_fails_when_the_port_is_taken_by_one_that_shares_it(backend: Backend) -> None:
-    """Another origin's sockets would share theirs with us."""
+@pytest.mark.parametrize(
+    "script", ["#!/bin/sh\necho 'nginx: [emerg] broken' >&2\nexit 1\n", None], ids=["broken", "missing"]
+)
+def test_fails_when_nginx_does_not_start(backend: Backend, tmp_path: Path, script: str | None) -> None:
+    """A few attempts, and then the end, with what it said."""
+    if script:
+        (tmp_path / "nginx").write_text(script)
+        (tmp_path / "nginx").chmod(0o755)
+    with own_origin(backend, PATH=f"{tmp_path}:/bin" if script else tmp_path) as origin:
+        assert origin.wait(30) == 1
+        assert origin.messages("[emerg] broken" if script else "nginx died")
+        assert origin.messages("nginx ended again and again")
+
+
+def test_fails_when_the_port_is_taken_by_one_that_shares_it(tmp_path: Path) -> None:
+    """Another origin's sockets would share theirs with us. One line, no traceback."""
+    http, hooks = free_ports(2)
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         other.bind(("127.0.0.1", 0))
         other.listen()
-        with pytest.raises(AssertionError, match="RTMP_PORT"):
-            Origin(backend.url, RTMP_PORT=other.getsockname()[1])
+        settings: dict[str, object] = {
+            "BACKEND_URL": "http://127.0.0.1:9",
+            "RTMP_HOST": "127.0.0.1",
+            "RTMP_PORT": other.getsockname()[1],
+            "HTTP_PORT": http,
+            "HOOKS_PORT": hooks,
+            "RUNTIME_DIR": tmp_path,
+            "PYTHONPATH": CONTAINER,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "origin"],
+            env=os.environ | {name: str(value) for name, value in settings.items()},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("origin: RTMP_PORT: 127.0.0.1:")
+    assert "Traceback" not in done.stderr

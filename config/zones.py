@@ -2,8 +2,9 @@
 
 Source: CloudFront developer guide, "Restrict access with VPC origins", table of supported regions. A zone is known by
 its AZ id there; which letter has that id differs between accounts in regions from before November 2012 (AWS regions and
-availability zones, "AZ IDs"), so that a plan has to look. "Using service-linked roles for CloudFront" lists the regions too. The same ids are those without Fargate (ECS developer guide,
-"Supported Regions for Amazon ECS on AWS Fargate") in Tokyo and Northern California.
+availability zones, "AZ IDs"), so that a plan has to look. The same ids are those without Fargate (ECS developer guide,
+"Supported Regions for Amazon ECS on AWS Fargate") in Tokyo and Northern California. "Using service-linked roles for
+CloudFront" lists the regions, too.
 """
 
 from __future__ import annotations

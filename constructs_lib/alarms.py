@@ -174,6 +174,15 @@ def alarm_specs(props: AlarmsProps) -> list[AlarmSpec]:
             description="An encoder is slower than its source: viewers of that broadcast fall behind and stall",
         ),
         AlarmSpec(
+            id="IngestCrashes",
+            metrics={"m": props.origin.ingest_crashes()},
+            comparison=MORE,
+            threshold=0,
+            minutes=1,
+            missing_data="notBreaching",
+            description="An nginx died and cut its broadcasts; they come back, but somebody may be attacking",
+        ),
+        AlarmSpec(
             id="TaskProtectionFails",
             metrics={"m": props.origin.protection_failures()},
             comparison=MORE,

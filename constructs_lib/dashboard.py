@@ -75,7 +75,7 @@ def dashboard_body(props: DashboardProps) -> dict[str, Any]:
                 props,
                 "Slowest encoder (media time / wall time)",
                 [props.origin.encoder_speed()],
-                right=[props.origin.encoder_failures(), props.origin.encoders_behind()],
+                right=[props.origin.encoder_failures(), props.origin.encoders_behind(), props.origin.ingest_crashes()],
             ),
         ],
         [

@@ -37,7 +37,10 @@ METHODS = ["GET", "HEAD", "OPTIONS"]
 # At the start of a broadcast and after a reconnect "not found" is true for a moment only; CloudFront's own ten seconds
 # would make either look broken.
 ERROR_TTL_SECONDS = 1
-ERROR_CODES = (400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
+ERROR_CODES = (403, 404, 405, 414, 416, 500, 501, 502, 503, 504)
+# What one viewer's bytes cause is nobody else's answer. CloudFront heeds the origin's no-store for 404, 410, 414 and
+# 501 only. https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/custom-error-pages-expiration.html
+BAD_REQUEST = 400
 # A blocking playlist request is held for up to three target durations (RFC 8216bis section 6.2.5.2).
 ORIGIN_READ_TIMEOUT_SECONDS = 30
 MEDIA_PATTERNS = ("/hls/*.m4s", "/hls/*.mp4")
@@ -115,7 +118,8 @@ class Distribution(Construct):
             custom_error_response=[
                 CloudfrontDistributionCustomErrorResponse(error_code=code, error_caching_min_ttl=ERROR_TTL_SECONDS)
                 for code in ERROR_CODES
-            ],
+            ]
+            + [CloudfrontDistributionCustomErrorResponse(error_code=BAD_REQUEST, error_caching_min_ttl=0)],
             restrictions=CloudfrontDistributionRestrictions(
                 geo_restriction=CloudfrontDistributionRestrictionsGeoRestriction(restriction_type="none")
             ),

@@ -75,6 +75,10 @@ class OriginMetrics:
         """Encoders that crashed."""
         return self._metric("EncoderFailures", "Sum", "encoder failures")
 
+    def ingest_crashes(self) -> Metric:
+        """Times that an nginx died, and with it all broadcasts that it had."""
+        return self._metric("IngestCrashes", "Sum", "ingest crashes")
+
     def time_to_first_segment(self) -> Metric:
         """Seconds from publish to the first segment that a viewer can play."""
         return self._metric("TimeToFirstSegment", "p95", "publish to first segment (s, p95)")

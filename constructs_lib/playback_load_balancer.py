@@ -61,6 +61,7 @@ class PlaybackLoadBalancer(Construct):
             subnets=[subnet.id for subnet in props.network.private_subnets],
             security_groups=[props.security_group.id],
             drop_invalid_header_fields=True,
+            xff_header_processing_mode="remove",  # as long as a viewer likes, and no task reads it
             idle_timeout=IDLE_TIMEOUT_SECONDS,
             enable_deletion_protection=props.deletion_protection,
             lifecycle=kept(props.deletion_protection),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from policy.findings import Json, StackDocument
 
 RTMP_PORT = 1935
+BAD_REQUEST = 400
 CLOUDFRONT_PREFIX_LIST = "com.amazonaws.global.cloudfront.origin-facing"
 FARGATE_STOP_TIMEOUT_SECONDS = 120
 DEFAULT_STOP_TIMEOUT_SECONDS = 30  # of ECS, when the definition names none
@@ -141,6 +142,45 @@ def playback_only_from_cloudfront(stack: StackDocument) -> Iterator[tuple[str, s
             yield address, "lets something other than CloudFront reach the playback load balancer"
 
 
+def viewer_headers_end_at_cloudfront(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    """A header that no task needs can only do harm: too long, it makes an error that others get from a cache."""
+    for address, policy in stack.resources("aws_cloudfront_cache_policy").items():
+        if _forwards(policy["parameters_in_cache_key_and_forwarded_to_origin"]):
+            yield address, "passes headers or cookies of viewers on, and varies on them"
+    for address, policy in stack.resources("aws_cloudfront_origin_request_policy").items():
+        if _forwards(policy):
+            yield address, "passes headers or cookies of viewers on"
+    ours = ("aws_cloudfront_cache_policy.", "aws_cloudfront_origin_request_policy.")
+    for address, distribution in stack.resources("aws_cloudfront_distribution").items():
+        behaviors = [distribution["default_cache_behavior"], *distribution.get("ordered_cache_behavior", [])]
+        for behavior in behaviors:
+            named = [behavior[key] for key in ("cache_policy_id", "origin_request_policy_id") if behavior.get(key)]
+            if behavior.get("forwarded_values") or not all(reference(id_).startswith(ours) for id_ in named):
+                path = behavior.get("path_pattern", "*")
+                yield address, f"has a behaviour ({path}) that may pass on what no policy of this stack names"
+    for address, balancer in _balancers(stack, "application").items():
+        if balancer.get("xff_header_processing_mode") != "remove":
+            yield address, "passes X-Forwarded-For on, which CloudFront lets viewers begin"
+
+
+def bad_request_not_cached(stack: StackDocument) -> Iterator[tuple[str, str]]:
+    """CloudFront would give one viewer's 400 to all for ten seconds, whatever the origin says of caching it."""
+    for address, distribution in stack.resources("aws_cloudfront_distribution").items():
+        seconds = {
+            response["error_code"]: response.get("error_caching_min_ttl")
+            for response in distribution.get("custom_error_response", [])
+        }
+        if seconds.get(BAD_REQUEST) != 0:
+            yield address, "keeps a bad request's answer for others (error_caching_min_ttl of 400 is not 0)"
+
+
+def _forwards(parameters: Json) -> bool:
+    """Whether a cache policy or an origin request policy lets any header or cookie through."""
+    headers = parameters.get("headers_config", {}).get("header_behavior", "none")
+    cookies = parameters.get("cookies_config", {}).get("cookie_behavior", "none")
+    return (headers, cookies) != ("none", "none")
+
+
 def alarm_has_action(stack: StackDocument) -> Iterator[tuple[str, str]]:
     for address, alarm in stack.resources("aws_cloudwatch_metric_alarm").items():
         if not alarm.get("alarm_actions") or alarm.get("actions_enabled") is False:
@@ -197,6 +237,8 @@ RULES: dict[str, Callable[[StackDocument], Iterator[tuple[str, str]]]] = {
     "egress-protocol": egress_protocol,
     "rtmp-only-on-ingest-balancer": rtmp_only_on_ingest_balancer,
     "playback-only-from-cloudfront": playback_only_from_cloudfront,
+    "viewer-headers-end-at-cloudfront": viewer_headers_end_at_cloudfront,
+    "bad-request-not-cached": bad_request_not_cached,
     "alarm-has-action": alarm_has_action,
     "alarm-treats-missing-data": alarm_treats_missing_data,
     "alarm-on-dashboard": alarm_on_dashboard,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 from origin import metrics
+from origin.connections import KEEPALIVE_SECONDS
 from origin.ingest import Reason
 from origin.metrics import METRICS, STREAMS_PER_TASK, Metric, Metrics
 from origin.settings import Settings, load
@@ -50,6 +51,11 @@ def test_ports_are_the_ones_that_the_origin_listens_on(dev: Template) -> None:
     mapped = {mapping["containerPort"] for mapping in container(dev)["portMappings"]}
 
     assert mapped == {Settings.model_fields["rtmp_port"].default, Settings.model_fields["http_port"].default}
+
+
+def test_the_origin_keeps_idle_connections_for_longer_than_the_balancer(dev: Template) -> None:
+    """Or the balancer sends a request into one that is being closed, and the viewer gets a 502."""
+    assert dev.one("aws_lb", "Playback")["idle_timeout"] < KEEPALIVE_SECONDS
 
 
 def test_the_health_check_is_in_the_image(dev: Template) -> None:

@@ -12,7 +12,7 @@ from bench.broadcast.capacity import memory_row, real_time_row, viewers_row
 from bench.broadcast.cost import cost_row
 from bench.broadcast.figures import Row
 from bench.broadcast.latency import OBS, ZERO_LATENCY, low_latency_row, ordinary_row
-from bench.broadcast.recovery import crash_row, ghost_row
+from bench.broadcast.recovery import crash_row, ghost_row, worker_row
 
 ROWS: dict[str, tuple[float, Row]] = {
     "latency": (60, low_latency_row("zerolatency", ZERO_LATENCY, 1.5, 2.5)),
@@ -24,6 +24,7 @@ ROWS: dict[str, tuple[float, Row]] = {
     "viewers": (300, viewers_row),
     "memory": (120, memory_row),
     "crash": (50, crash_row),
+    "worker": (40, worker_row),
     "ghost": (15, ghost_row),
 }
 

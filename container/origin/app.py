@@ -20,11 +20,11 @@ from origin.backend import Backend
 from origin.delivery import Delivery
 from origin.fitness import Memory
 from origin.ingest import Ingest
+from origin.instances import Instances
 from origin.lease_table import DynamoDbTable
 from origin.leases import LeaseRegistry
 from origin.logs import Concealer
 from origin.metrics import Metric, Metrics
-from origin.nginx import Nginx
 from origin.peers import Peers
 from origin.playlists import usual_rate
 from origin.protection import Protection
@@ -64,11 +64,10 @@ class Origin:
         self._stop_now = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until told to stop (exit code 0) or until nginx dies (exit code 1)."""
+        """Serve until told to stop (exit code 0) or until no nginx can be kept running (exit code 1)."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         async with AsyncExitStack() as stack:
-            nginx = Nginx(self._settings, await _client(stack))
             around = Surroundings(
                 settings=self._settings,
                 metrics=self._metrics,
@@ -80,19 +79,18 @@ class Origin:
             peers = Peers()
             stack.push_async_callback(peers.close)
             registry = self._registry(await ecs.identity(self._settings, await _client(stack)), peers, stack)
-            self._ingest = Ingest(around, Authorization(backend), registry, nginx.drop)
+            self._instances = await stack.enter_async_context(Instances(self._settings, self._metrics))
+            self._ingest = Ingest(around, Authorization(backend), registry, self._instances.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)
             self._router = Router(self._delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
             await self._listen(stack)
-            await nginx.start()
-            stack.push_async_callback(nginx.stop)
-            chores = [self._sweep, self._report, _reap]
+            chores = [self._sweep, self._report, self._server.sweep, _reap]
             if self._settings.ecs_agent_uri:
                 http = await _client(stack)
                 chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
             for chore in chores:
                 stack.callback(asyncio.create_task(chore()).cancel)
-            return await self._serve(nginx)
+            return await self._serve()
 
     def _registry(self, me: Holder, peers: Peers, stack: AsyncExitStack) -> StreamRegistry:
         if self._settings.leases_table is None:
@@ -103,8 +101,9 @@ class Origin:
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        public = web.ServerRunner(server(self._router, self._ingest.make_room, self._settings.cors_allow_origin))
-        private = web.AppRunner(hooks.application(self._ingest, self.status), access_log=None)
+        self._server = server(self._router, self._ingest.make_room, settings.cors_allow_origin)
+        public = web.ServerRunner(self._server)
+        private = web.AppRunner(hooks.application(self._ingest, self._instances, self.status), access_log=None)
         for runner, host, port in (
             (public, settings.http_host, settings.http_port),
             (private, "127.0.0.1", settings.hooks_port),
@@ -113,20 +112,22 @@ class Origin:
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, host, port, backlog=_BACKLOG, shutdown_timeout=1).start()
 
-    async def _serve(self, nginx: Nginx) -> int:
-        dying = asyncio.create_task(nginx.wait())
+    async def _serve(self) -> int:
+        dying = asyncio.create_task(self._instances.run())
         stopping = asyncio.create_task(self._drain())
         _LOG.info("origin is up", extra={"http": self._settings.http_port, "rtmp": self._settings.rtmp_port})
         await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if dying.done() and not self._stop.is_set():
-            _LOG.critical("nginx ended, and so does origin", extra={"code": dying.result()})
+        failed = dying.done() and not self._stop.is_set()
+        if failed:
+            _LOG.critical("nginx ended again and again, and so does origin", exc_info=dying.exception())
             stopping.cancel()
             await self._ingest.close()
-            return 1
-        await stopping
+        else:
+            await stopping
+            _LOG.info("origin stops")
         dying.cancel()
-        _LOG.info("origin stops")
-        return 0
+        await asyncio.wait({dying})
+        return 1 if failed else 0
 
     def _on_signal(self) -> None:
         self._stop_requests += 1
@@ -176,6 +177,7 @@ class Origin:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             self._ingest.sweep()
+            self._instances.balance(session.client for session in self._ingest.sessions)
 
     async def _report(self) -> None:
         minute = 0
@@ -234,9 +236,11 @@ class Origin:
             "draining": self._ingest.draining,
             "capacity": self._settings.max_streams,
             "used": self._admission.used,
+            "ingest": self._instances.status(),
             "streams": [
                 self._summary(session)
                 | {
+                    "instance": session.client.partition("/")[0],
                     "viewers": self._viewers.get(session.stream.playback_id, 0),
                     "encoder_pid": session.encoder_pid,
                     "idle_seconds": round(session.intake.idle_seconds, 2),

@@ -35,6 +35,7 @@ class Response(NamedTuple):
     content_type: str = "text/plain"
     cache_control: str = FOR_A_SECOND
     gzipped: bool = False
+    more: tuple[bytes, ...] = ()  # what follows the body: a segment's parts, as they lie in memory for all who ask
 
 
 NOT_FOUND = Response(404, b"not found\n")
@@ -207,7 +208,8 @@ class Delivery:
             case Part():
                 return Response(200, media.data, "video/mp4", FOR_GOOD)
             case Segment() if media.complete and media.parts:
-                return Response(200, b"".join(part.data for part in media.parts), "video/mp4", FOR_GOOD)
+                first, *more = (part.data for part in media.parts)
+                return Response(200, first, "video/mp4", FOR_GOOD, more=tuple(more))
             case bytes():
                 return Response(200, media, "video/mp4", FOR_GOOD)
         return NOT_FOUND

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from origin.ingest import Ingest, Publisher, RefusedError
+from origin.instances import Instances
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,18 +27,24 @@ _NAME_CHARACTERS = 256
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def application(ingest: Ingest, status: Callable[[], dict[str, Any]]) -> web.Application:
+def application(ingest: Ingest, instances: Instances, status: Callable[[], dict[str, Any]]) -> web.Application:
     """Hooks as in nginx.conf, and `GET /status`."""
+
+    def located(request: web.Request, publisher: Publisher) -> Publisher:
+        """With the nginx that it came to: a client's number is that one's own."""
+        instance = request.query.get("instance", "")
+        return publisher._replace(client=f"{instance}/{publisher.client}", port=instances.play_port(instance))
 
     async def publish(request: web.Request) -> web.Response:
         try:
-            await ingest.publish(publisher(await _body(request)))
+            await ingest.publish(located(request, publisher(await _body(request))))
         except RefusedError as refusal:
             return web.Response(status=403, text=refusal.reason)
+        instances.balance(session.client for session in ingest.sessions)
         return web.Response(text="ok")
 
     async def publish_done(request: web.Request) -> web.Response:
-        ingest.done(publisher(await _body(request)))
+        ingest.done(located(request, publisher(await _body(request))))
         return web.Response(text="ok")
 
     async def show(_: web.Request) -> web.Response:

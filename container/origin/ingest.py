@@ -38,6 +38,7 @@ Reason = Literal[
 _GHOST_SECONDS = 1.2
 _GOODBYE_SECONDS = 1.0
 _CHECK_SECONDS = 0.05
+_FLUSH_SECONDS = 1.0  # for FFmpeg to give out the last of a broadcast while its streamer waits to come back
 
 
 class RefusedError(Exception):
@@ -54,7 +55,8 @@ class Publisher(NamedTuple):
     name: str
     app: str
     addr: str
-    client: str
+    client: str  # its connection: which nginx has it, and the number there
+    port: int = 0  # on loopback: where that nginx plays what the publisher sends
 
     def __repr__(self) -> str:
         """Fit for logs and exceptions."""
@@ -74,7 +76,7 @@ class Ingest:
     """Lets publishers in, runs their sessions, and sends them away."""
 
     def __init__(self, around: Surroundings, backend: Authority, registry: StreamRegistry, drop: Drop) -> None:
-        """`drop` makes nginx hang up on the publisher of a name with that client number."""
+        """`drop` makes nginx hang up on the publisher of a name, if it is still that connection."""
         self.streams: dict[str, Stream] = {}
         self.draining = False
         self._around = around
@@ -156,7 +158,7 @@ class Ingest:
 
     async def _listen(self, publisher: Publisher, stream: Stream, session: str) -> rtmp.Player:
         try:
-            return await rtmp.Player.connect("127.0.0.1", self._around.settings.rtmp_port, APP, publisher.name)
+            return await rtmp.Player.connect("127.0.0.1", publisher.port, APP, publisher.name)
         except (OSError, TimeoutError) as error:
             await self._registry.release(stream.playback_id, session, stream.position)
             raise RefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None
@@ -192,6 +194,8 @@ class Ingest:
             )
             await self._drop(session.key, session.client)
             session.stop()
+            await asyncio.wait({present.task}, timeout=_FLUSH_SECONDS)
+            session.hurry()
             await asyncio.wait({present.task})
 
     def done(self, publisher: Publisher) -> None:

@@ -32,6 +32,7 @@ BUSY_TASKS = Metric(
 )
 OVERCOMMITTED_UNITS = Metric("OvercommittedUnits", "Count", "units that live broadcasts take beyond a task's capacity")
 REJECTED_PUBLISH = Metric("RejectedPublish", "Count", "publishers turned away, by reason")
+INGEST_CRASHES = Metric("IngestCrashes", "Count", "nginx processes that died, each with its broadcasts")
 TIME_TO_FIRST_SEGMENT = Metric("TimeToFirstSegment", "Seconds", "from publish to a segment of every rendition")
 ENCODER_SPEED = Metric("EncoderSpeed", "None", "media time over wall time of a task's slowest encoder")
 ENCODER_FAILURES = Metric("EncoderFailures", "Count", "encoders that crashed")

@@ -125,6 +125,11 @@ class Program:
             for rendition in self.copied:
                 rendition.finish(sound_until=sound_until)
 
+    def hurry(self) -> None:
+        """Leave out what is not out yet."""
+        if self.encoder:
+            self.encoder.kill()
+
     async def finish(self) -> None:
         """Return when everything is out."""
         self.retire()

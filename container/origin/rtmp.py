@@ -253,7 +253,10 @@ class Player:
                     self._writer.write(write_message(2, USER_CONTROL, 0, struct.pack(">H", _PONG) + message.body[2:]))
                 else:
                     yield message
-            data = await self._reader.read(1 << 16)
+            try:
+                data = await self._reader.read(1 << 16)
+            except ConnectionError:  # the nginx at the other end died
+                return
             if not data:
                 return
             # All of a piece at once: the caller may stop after any of them without losing the others.

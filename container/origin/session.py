@@ -115,6 +115,11 @@ class Session:
         """The publisher is gone, or has to go."""
         self._stopping.set()
 
+    def hurry(self) -> None:
+        """Somebody waits for the end: what FFmpeg has not given out by now is left out."""
+        if self._program:
+            self._program.hurry()
+
     # --- the life of a session ---
 
     async def run(self) -> None:

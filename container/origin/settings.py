@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+_HANDFUL = 6
+
 _URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
 )
@@ -95,9 +97,14 @@ class Settings(BaseSettings):
     http_port: Port = 8080
     rtmp_host: str = "0.0.0.0"  # noqa: S104 # publishers come in here
     rtmp_port: Port = 1935
+    nginx_instances: int | None = Field(default=None, ge=1, le=16)
     hooks_port: Port = 8090  # loopback: nginx asks origin here; status for people on this machine
-    control_port: Port = 8091  # loopback: nginx's control and stat
     runtime_dir: Path = Path("/tmp/origin")  # noqa: S108 # a mount of its own where the root file system is read-only
+
+    @property
+    def rtmp_instances(self) -> int:
+        """How many nginx share the publishers: one for each broadcast and one for strangers, up to a handful."""
+        return self.nginx_instances or min(self.max_streams + 1, _HANDFUL)
 
     @field_validator("backend_url")
     @classmethod

@@ -3,17 +3,22 @@
 import asyncio
 import re
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from origin.connections import Server
 from origin.delivery import NOT_FOUND, PLAYLIST_TYPE, Response
 from origin.peers import HOP, ROOM, STATUS_OF_ANSWER
 from origin.registry import Answer
 from origin.routing import Router
 
+_NOTHING = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _COUNT = re.compile(r"[1-9][0-9]{0,5}")
+_OF_A_BALANCER = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Amzn-Trace-Id")
+_COPIED_BYTES = 16 << 10
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Headers": "*",
@@ -21,9 +26,7 @@ _PREFLIGHT = {
 }
 
 
-def server(
-    router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer]], cors_allow_origin: str
-) -> web.Server:
+def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer]], cors_allow_origin: str) -> Server:
     """The plain server of aiohttp: no routing, no middlewares, because a live edge is two kinds of small requests.
 
     With an empty `cors_allow_origin` it says nothing about CORS: CloudFront would hand on what is said here to pages
@@ -46,27 +49,52 @@ def server(
         if path == "/health":
             return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
         if not path.startswith("/hls/"):
-            return _written(NOT_FOUND, cors)
-        accepted = "gzip" in request.headers.get("Accept-Encoding", "")
-        return _written(await router.get(path[5:], query, gzip_accepted=accepted, hop=hop), cors)
+            return await _send(NOT_FOUND, request, cors)
+        accepted = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        response = await router.get(path[5:], query, gzip_accepted=accepted, hop=hop)
+        if response.status == HTTPStatus.BAD_REQUEST and not hop:  # other tasks may keep it, to spare us the next one
+            response = response._replace(cache_control="no-store")
+        return await _send(response, request, cors)
 
-    # Who hangs up is not waited for: another task's request ends when the last of its viewers is gone.
-    return web.Server(handle, access_log=None, handler_cancellation=True)
+    return Server(handle)
 
 
 def _hop(request: web.BaseRequest) -> int:
     """For how many viewers another task asks, directly; 0 when a viewer asks.
 
     What comes through the load balancer is no task's request, whatever a viewer puts into the one header: the load
-    balancer adds the other, and tasks never do. (CloudFront does not even pass the first one on.)
+    balancer adds others, and tasks never do. (CloudFront does not even pass the first one on.)
     """
     viewers = request.headers.get(HOP)
-    if viewers is None or "X-Forwarded-For" in request.headers:
+    if viewers is None or any(name in request.headers for name in _OF_A_BALANCER):
         return 0
     return int(viewers) if _COUNT.fullmatch(viewers) else 1
 
 
-def _written(response: Response, cors: dict[str, str]) -> web.Response:
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether gzip is named, and not with a quality of nothing (RFC 9110 12.5.3)."""
+    return any(
+        name.strip() == "gzip" and not _NOTHING.fullmatch(quality)
+        for name, _, quality in (each.partition(";") for each in accept_encoding.lower().split(","))
+    )
+
+
+async def _send(response: Response, request: web.BaseRequest, cors: dict[str, str]) -> web.StreamResponse:
+    """Small ones in one piece; of large ones nothing is copied, however many viewers have not taken them yet."""
+    pieces = (response.body, *response.more)
+    size = sum(map(len, pieces))
+    if size <= _COPIED_BYTES:
+        return web.Response(status=response.status, body=b"".join(pieces), headers=_headers(response, cors))
+    large = web.StreamResponse(status=response.status, headers=_headers(response, cors))
+    large.content_length = size
+    await large.prepare(request)
+    if request.method != "HEAD":
+        for piece in pieces:
+            await large.write(piece)
+    return large
+
+
+def _headers(response: Response, cors: dict[str, str]) -> CIMultiDictProxy[str]:
     headers = CIMultiDict(cors)
     headers["Cache-Control"] = response.cache_control
     headers["Content-Type"] = response.content_type
@@ -74,4 +102,4 @@ def _written(response: Response, cors: dict[str, str]) -> web.Response:
         headers["Vary"] = "Accept-Encoding"
     if response.gzipped:
         headers["Content-Encoding"] = "gzip"
-    return web.Response(status=response.status, body=response.body, headers=CIMultiDictProxy(headers))
+    return CIMultiDictProxy(headers)

@@ -21,6 +21,7 @@ ALARMS = {
     "PlaybackServerErrors",
     "PublishRejectedForCapacity",
     "EncoderBelowRealTime",
+    "IngestCrashes",
     "TaskProtectionFails",
     "LeaseRenewalsFail",
     "ViewerServerErrors",

@@ -120,7 +120,7 @@ class Origin:
     """The image's entry point, locked down as on Fargate; ORIGIN=native for a quick try of what is in the tree."""
 
     def __init__(self, backend_url: str, **settings: object) -> None:
-        self.http_port, self.rtmp_port, self.hooks_port, self.control_port = free_ports(4)
+        self.http_port, self.rtmp_port, self.hooks_port = free_ports(3)
         environment: dict[str, object] = {
             "BACKEND_URL": backend_url,
             "CORS_ALLOW_ORIGIN": "*",  # pages of tests have other ports
@@ -129,7 +129,6 @@ class Origin:
             "HTTP_PORT": self.http_port,
             "RTMP_PORT": self.rtmp_port,
             "HOOKS_PORT": self.hooks_port,
-            "CONTROL_PORT": self.control_port,
             "LADDER": json.dumps(LADDER),
             "MAX_STREAMS": 50,
             # No test is about an encoder that falls behind, but for those that say so: on a slow machine it only lags.
@@ -170,6 +169,19 @@ class Origin:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.rtmp_port), timeout=1):
             return self.fetch("/health").status == 200
         return False
+
+    @property
+    def runtime_dir(self) -> str:
+        """Its folder, as seen from here."""
+        environment = Path(f"/proc/{self.process.pid}/environ").read_bytes().split(b"\0")
+        folder = dict(line.partition(b"=")[::2] for line in environment)[b"RUNTIME_DIR"].decode()
+        return f"/proc/{self.process.pid}/root{folder}"
+
+    def worker(self, playback_id: str) -> int:
+        """The process id of the nginx worker that has a stream, as long as each has one at most."""
+        instance = next(each["instance"] for each in self.status()["streams"] if each["stream"] == playback_id)
+        pid: int = next(each["worker_pid"] for each in self.status()["ingest"] if each["instance"] == instance)
+        return pid
 
     @property
     def logs(self) -> list[dict[str, Any]]:

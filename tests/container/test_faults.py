@@ -105,25 +105,6 @@ def test_publisher_that_vanishes_leaves_whole_playlists(own: Origin, key: tuple[
     eventually(lambda: "ffmpeg" not in " ".join(children(own.process.pid).values()), "the end of FFmpeg")
 
 
-def test_origin_ends_when_nginx_dies(own: Origin) -> None:
-    nginx = next(pid for pid, name in children(own.process.pid).items() if "nginx" in name)
-    os.kill(nginx, signal.SIGKILL)
-    assert own.wait() == 1
-    assert own.messages("nginx ended")
-
-
-def test_dead_nginx_worker_costs_no_more_than_a_reconnect(own: Origin, key: tuple[str, str]) -> None:
-    """Nginx's master starts another; sessions end although no hook says so, and streamers come back."""
-    master = next(pid for pid, name in children(own.process.pid).items() if "nginx" in name)
-    with Publisher(own, key[0]):
-        live(own, key[1])
-        os.kill(next(iter(children(master))), signal.SIGKILL)
-        eventually(lambda: own.stream(key[1]) is None, "the end of the session")
-    with Publisher(own, key[0]):
-        live(own, key[1])
-    assert own.process.poll() is None
-
-
 @pytest.fixture
 def impatient(backend: Backend) -> Iterator[Origin]:
     """An origin that does not wait for FFmpeg for longer than on a task."""

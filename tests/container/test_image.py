@@ -35,7 +35,7 @@ def image() -> images.Image:
 @pytest.fixture
 def environment() -> dict[str, str]:
     """What the task definition sets, with ports of this test's own and loopback only."""
-    http, rtmp, hooks, control = free_ports(4)
+    http, rtmp, hooks = free_ports(3)
     return {
         "BACKEND_URL": "http://127.0.0.1:9",  # nobody listens: no publisher is let in
         "HTTP_HOST": "127.0.0.1",
@@ -43,7 +43,6 @@ def environment() -> dict[str, str]:
         "RTMP_HOST": "127.0.0.1",
         "RTMP_PORT": str(rtmp),
         "HOOKS_PORT": str(hooks),
-        "CONTROL_PORT": str(control),
         "STOP_TIMEOUT_SECONDS": "10",
     }
 

@@ -171,9 +171,14 @@ def test_reconnect_continues_the_playlist(origin: Origin, key: tuple[str, str]) 
 
 def test_hanging_up_on_an_earlier_connection_leaves_the_present_one(origin: Origin, key: tuple[str, str]) -> None:
     """Nginx's control command is bound to the connection's number."""
-    with Publisher(origin, key[0]) as publisher, Web(origin.control_port) as control:
+    with Publisher(origin, key[0]) as publisher:
         session = live(origin, key[1])["session"]
-        control.fetch(f"/control/drop/publisher?app=live&name={key[0]}&clientid=999999")
+        slot = next(each["slot"] for each in origin.status()["ingest"] if each["broadcasts"])
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(f"{origin.runtime_dir}/nginx/{slot}/control")
+            query = f"app=live&name={key[0]}&clientid=999999"
+            control.sendall(f"GET /control/drop/publisher?{query} HTTP/1.0\r\n\r\n".encode())
+            assert b"200 OK" in control.recv(1 << 16)
         eventually(lambda: live(origin, key[1])["lag_ms"] > 0, "pictures")
         assert publisher.process.poll() is None
         assert live(origin, key[1])["session"] == session

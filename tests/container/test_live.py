@@ -36,7 +36,7 @@ def status(url: str) -> int:
 
 @pytest.mark.usefixtures("page_folder")
 def test_live_with_a_demo_shows_a_picture_and_cleans_up(tmp_path: Path) -> None:
-    names = ["RTMP_PORT", "HTTP_PORT", "BACKEND_PORT", "PLAYER_PORT", "HOOKS_PORT", "CONTROL_PORT"]
+    names = ["RTMP_PORT", "HTTP_PORT", "BACKEND_PORT", "PLAYER_PORT", "HOOKS_PORT"]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = os.environ | {name: str(port) for name, port in ports.items()}
     environment |= {"DEMO": "1", "RUNTIME_DIR": str(tmp_path), "ENCODER_PATIENCE_SECONDS": str(PATIENCE_SECONDS)}

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from origin.delivery import Delivery
+from origin.web import accepts_gzip
 
 from tests.container.image import PATIENCE_SECONDS
 from tests.container.tasks import FIRST_MSN, SETTINGS, Broadcast
@@ -29,3 +30,20 @@ async def test_a_playlist_waits_until_it_can_report_on_all_others(query: str) ->
 
     assert response.status == 200
     assert response.body.count(b"#EXT-X-RENDITION-REPORT") == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("deflate,gzip", True),
+        ("", False),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("br, gzip ; q=0.000", False),
+        ("not-gzip", False),
+    ],
+)
+def test_gzip_is_for_who_asks_for_it(header: str, *, accepted: bool) -> None:
+    assert accepts_gzip(header) is accepted

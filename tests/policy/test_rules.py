@@ -41,6 +41,27 @@ TASK = "aws_ecs_task_definition"
 INGRESS = "aws_vpc_security_group_ingress_rule"
 EGRESS = "aws_vpc_security_group_egress_rule"
 ALARM = "aws_cloudwatch_metric_alarm"
+CACHE = "aws_cloudfront_cache_policy"
+DISTRIBUTION = "aws_cloudfront_distribution"
+HEADERS = "viewer-headers-end-at-cloudfront"
+MANAGED_ALL_VIEWER = "216adef6-5c7f-47e4-b989-5492eafa07d3"  # Managed-AllViewer
+
+
+def forwarded(document: Json) -> Json:
+    policy = only(document, CACHE, "CachePolicies_Media")
+    return dict(policy["parameters_in_cache_key_and_forwarded_to_origin"])
+
+
+def default_behavior(document: Json) -> Json:
+    behavior = only(document, DISTRIBUTION)["default_cache_behavior"]
+    assert isinstance(behavior, dict)
+    return behavior
+
+
+def bad_request(document: Json) -> Json:
+    (response,) = [each for each in only(document, DISTRIBUTION)["custom_error_response"] if each["error_code"] == 400]
+    assert isinstance(response, dict)
+    return response
 
 
 DASHBOARD = "aws_cloudwatch_dashboard"
@@ -133,6 +154,23 @@ BREAKS: list[tuple[str, str, Callable[[Json], object]]] = [
         lambda d: only(d, INGRESS, "SecurityGroups_HlsFromCloudfront").update(prefix_list_id="pl-12345678"),
     ),
     ("playback-only-from-cloudfront", "aws_lb", lambda d: only(d, "aws_lb", "Playback").update(internal=False)),
+    (HEADERS, CACHE, lambda d: forwarded(d)["headers_config"].update(header_behavior="whitelist")),
+    (HEADERS, CACHE, lambda d: forwarded(d)["cookies_config"].update(cookie_behavior="all")),
+    (
+        HEADERS,
+        "aws_cloudfront_origin_request_policy",
+        lambda d: d["resource"].update(
+            aws_cloudfront_origin_request_policy={"All": {"headers_config": {"header_behavior": "allViewer"}}}
+        ),
+    ),
+    (HEADERS, DISTRIBUTION, lambda d: default_behavior(d).update(origin_request_policy_id=MANAGED_ALL_VIEWER)),
+    (HEADERS, DISTRIBUTION, lambda d: default_behavior(d).update(cache_policy_id=MANAGED_ALL_VIEWER)),
+    (HEADERS, DISTRIBUTION, lambda d: default_behavior(d).update(forwarded_values={"headers": ["*"]})),
+    (HEADERS, "aws_lb", lambda d: only(d, "aws_lb", "Playback").update(xff_header_processing_mode="append")),
+    (HEADERS, "aws_lb", lambda d: only(d, "aws_lb", "Playback").pop("xff_header_processing_mode")),
+    ("bad-request-not-cached", DISTRIBUTION, lambda d: bad_request(d).update(error_caching_min_ttl=1)),
+    ("bad-request-not-cached", DISTRIBUTION, lambda d: bad_request(d).pop("error_caching_min_ttl")),
+    ("bad-request-not-cached", DISTRIBUTION, lambda d: bad_request(d).update(error_code=404)),
     ("alarm-has-action", ALARM, lambda d: only(d, ALARM, "Alarms_CpuHigh").update(alarm_actions=[])),
     ("alarm-has-action", ALARM, lambda d: only(d, ALARM, "Alarms_CpuHigh").update(actions_enabled=False)),
     ("alarm-treats-missing-data", ALARM, lambda d: only(d, ALARM, "Alarms_CpuHigh").pop("treat_missing_data")),
@@ -259,6 +297,42 @@ def test_what_aws_just_takes_is_no_violation(everything: Template, change: Calla
     document = copy.deepcopy(everything.document)
 
     change(document)
+
+    assert violations(document) == []
+
+
+@pytest.mark.parametrize(
+    "almost",
+    [
+        pytest.param(
+            lambda d: d["resource"].update(
+                aws_cloudfront_origin_request_policy={"Queries": {"query_strings_config": {"behavior": "all"}}}
+            ),
+            id="an origin request policy without headers and cookies",
+        ),
+        pytest.param(
+            lambda d: default_behavior(d).update(
+                origin_request_policy_id="${aws_cloudfront_origin_request_policy.Queries.id}"
+            ),
+            id="a policy of the stack's own",
+        ),
+        pytest.param(
+            lambda d: only(d, "aws_lb", "Ingest").update(xff_header_processing_mode="append"),
+            id="the load balancer that speaks no HTTP",
+        ),
+        pytest.param(
+            lambda d: only(d, DISTRIBUTION)["custom_error_response"].append(
+                {"error_code": 404, "error_caching_min_ttl": 10}
+            ),
+            id="another error that is kept",
+        ),
+    ],
+)
+def test_what_only_looks_like_a_violation_is_none(everything: Template, almost: Callable[[Json], object]) -> None:
+    """What viewers send still ends at CloudFront, and a bad request is still nobody else's."""
+    document = copy.deepcopy(everything.document)
+
+    almost(document)
 
     assert violations(document) == []
 

@@ -78,7 +78,7 @@ async def task(pipe: Connection, endpoint: str) -> None:
         await registry.release(f"ended-{number}", "session", Position(1, 0))
     show = Broadcast("show-0", picture_bytes=2_500_000 // 8 // 30)
     router = Router(WatchedDelivery({"show-0": show.feed(3).stream}), registry, Peers(), cache_bytes=64 << 20)
-    runner = await listening(server(router, refuse))
+    runner = await listening(server(router, refuse, ""))
     late: list[float] = []
     failures: list[str] = []
     keeping = [asyncio.create_task(keep(registry, f"show-{number}", late, failures)) for number in range(BROADCASTS)]

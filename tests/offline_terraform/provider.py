@@ -186,7 +186,7 @@ class Provider:
             self.contents.write(bucket, key)
         return made
 
-    def _delete(self, type_name: str, rules: ResourceType, resource: Mapping[str, Any]) -> None:
+    def _delete(self, type_name: str, rules: ResourceType, resource: dict[str, Any]) -> None:
         problems = list(rules.delete_guard(resource)) if rules.delete_guard else []
         problems += self.uses.refusals(type_name, resource)
         if rules.emptiness:

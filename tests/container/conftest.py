@@ -16,6 +16,7 @@ QUICK = {
     "test_lease_outage.py",
     "test_protection.py",
     "test_units.py",
+    "test_units_bounds.py",
     "test_units_delivery.py",
     "test_units_fitness.py",
     "test_units_ingest.py",

@@ -17,6 +17,7 @@ _MAX_AVCC_BYTES, _MAX_SPS_BYTES, _MAX_ASC_BYTES = 2048, 512, 64
 # What streaming software sends ends at 4K: level 5.2 (H.264 table A-1) has room for 4096x2304. Beyond that a picture
 # costs memory before it shows anything, and no browser gets it from us anyway.
 _MAX_MACROBLOCKS, _MAX_SIDE, _MIN_SIDE = 36_864, 4096, 32
+MAX_CODED_PIXELS = (4096 + 64) * (2304 + 64)  # the same for FFmpeg, which counts with its lines' alignment
 _MAX_CROPPING = 64  # some hardware codes in blocks of this size
 
 
@@ -66,6 +67,10 @@ class Picture:
     bit_depth: int
     chroma_format: int  # 1 is 4:2:0
     progressive: bool
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
 
     @property
     def short_side(self) -> int:

@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from origin import logs
+from origin import confine, logs
 from origin.app import Origin
 from origin.settings import ConfigurationError, load
 
@@ -15,6 +15,7 @@ def main() -> int:
     try:
         settings = load()
         logs.configure(settings.log_level)
+        confine.keep_memory_private()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(Origin(settings).run())
     except ConfigurationError as error:

@@ -27,7 +27,7 @@ _NICENESS = 5  # nginx and origin come first: a late encoder delays two renditio
 _TASKS = 128  # more than there are now; only threads can be made
 _ADDRESS_SPACE_BYTES = 2 << 30  # on top of the memory: libraries, threads' stacks, reserved and never used
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _SET_MODE_FILTER = 1
 # Without it kernels before 5.16 take speculative store bypass away from whoever is filtered, and slow it down.
 _SPEC_ALLOW = 1 << 2
@@ -233,6 +233,11 @@ def main(arguments: Sequence[str]) -> None:
         filter_calls(ctypes.addressof(path), libraries=not is_static(head))
     _LIBC.execve(path, argv, environment)
     sys.exit(f"confine: {program}: {os.strerror(ctypes.get_errno())}")
+
+
+def keep_memory_private() -> None:
+    """From now on no other process of this user reads this one's memory or environment: tokens and keys are in both."""
+    _build("private memory", lambda: _prctl(_PR_SET_DUMPABLE, 0))
 
 
 def command(program: str, memory_bytes: int) -> list[str]:

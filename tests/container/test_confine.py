@@ -155,6 +155,15 @@ def test_filters_end_in_an_answer_and_stay_within_their_length(machine: str) -> 
         assert steps[-1][0] == 6
 
 
+def test_origin_keeps_its_memory_to_itself() -> None:
+    """Nobody who runs as the same user reads it: asked of the kernel, because tests may run as root, who can."""
+    code = "import ctypes; from origin import confine; ask = ctypes.CDLL(None).prctl; print(ask(3), end=' ');"
+    code += "confine.keep_memory_private(); print(ask(3))"
+    environment = {"PYTHONPATH": CONTAINER}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1 0\n"
+
+
 def test_static_programs_are_told_from_others() -> None:
     assert not confine.is_static(Path("/bin/cat").read_bytes()[:4096])
     assert not confine.is_static(b"#!/bin/sh")

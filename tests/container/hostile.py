@@ -38,8 +38,9 @@ def unit(nal: bytes) -> bytes:
 
 def large_parameter_sets() -> Iterator[bytes]:
     nal = b"\x67\x42\x00\x1e\xf5" + b"\x55" * 65_000
-    for _ in range(40):
+    for at in range(40):
         yield configure(b"\x01\x42\x00\x1e\xff\xe1" + len(nal).to_bytes(2, "big") + nal)
+        yield picture(at * 33, unit(b"\x65abc"))  # nginx passes configurations on with the first picture
 
 
 def empty_units() -> Iterator[bytes]:
@@ -68,6 +69,7 @@ def new_configurations() -> Iterator[bytes]:
 
 def tiny_messages() -> Iterator[bytes]:
     yield configure(AVCC.avcc)
+    yield picture(0, unit(b"\x65abc"))
     while True:
         yield message(rtmp.AUDIO, 0, b"\xaf\x01x") * 1000
 

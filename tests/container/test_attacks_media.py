@@ -70,7 +70,7 @@ def watched(backend: Backend) -> Iterator[tuple[Origin, Follower]]:
         ("huge_pictures_in_band", "16384x8192 are too large"),
         ("new_configurations", "its format changed"),
         ("tiny_messages", "more than 1000 messages a second"),
-        ("metadata", "more than 80 Mbit/s"),
+        ("metadata", "no H.264 key frame"),
     ],
 )
 def test_fails_when_a_streamer_sends_what_no_encoder_sends(

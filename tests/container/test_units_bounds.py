@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import pytest
-from origin import codecs, flv, intake, rtmp
+from origin import codecs, flv, intake, ladder, rtmp
+from origin.admission import Admission
 from origin.allowance import Allowance
 from origin.codecs import UnreadableConfigError, picture, read_sps, sound
+from origin.encoder import Chatter, memory_bytes
 from origin.intake import Intake, UnsupportedSourceError
 from origin.media import AudioConfig, VideoConfig, VideoPacket
+from origin.settings import DEFAULT_LADDER
 
 from tests.container.test_units_intake import configuration, mute
 from tests.container.test_units_intake import picture as sent
@@ -310,3 +313,61 @@ def test_allowance_refills_with_time() -> None:
     assert not allowance.take(1, 101.0)
     assert allowance.take(20, 200.0)
     assert not allowance.take(1, 200.0)
+
+
+# --- what a broadcast costs, and what FFmpeg says ---
+
+
+def shown(width: int, height: int) -> codecs.Picture:
+    return codecs.Picture(width=width, height=height, profile=100, bit_depth=8, chroma_format=1, progressive=True)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "rate", "units"),
+    [
+        (1280, 720, 30, 2),
+        (1920, 1080, 30, 2),
+        (1920, 1080, 60, 4),
+        (2560, 1440, 30, 3),
+        (3840, 2160, 30, 4),
+        (2160, 3840, 60, 8),
+    ],
+)
+def test_large_pictures_cost_more(width: int, height: int, rate: int, units: int) -> None:
+    source = shown(width, height)
+    plans = ladder.plan(source, DEFAULT_LADDER, copy=False)
+    assert ladder.cost(plans, rate, source.pixels) == units
+
+
+def test_large_picture_needs_room_unless_it_is_alone() -> None:
+    admission = Admission(4)
+    assert admission.enter("large")
+    assert admission.fits("large", 8)  # alone
+    assert admission.enter("other")
+    assert not admission.fits("large", 4)
+    admission.charge("other", 1)
+    assert admission.fits("large", 3)
+    admission.charge("large", 8)
+    assert admission.fits("large", 8)  # it has that already
+
+
+def test_memory_of_an_encoder_follows_the_pictures() -> None:
+    small, large = shown(1280, 720), shown(4096, 2304)
+    plans = ladder.plan(large, DEFAULT_LADDER, copy=False)
+    assert 400 << 20 < memory_bytes(small, plans) < 600 << 20
+    assert 1 << 30 < memory_bytes(large, plans) < 1500 << 20
+
+
+def test_what_ffmpeg_says_is_limited(caplog: pytest.LogCaptureFixture) -> None:
+    """Some lines, each cut, and then a count: 2,720 lines came of one publisher in 15 s."""
+    chatter = Chatter("stream")
+    for number in range(3000):
+        chatter.hear(f"error {number} ".encode() + b"x" * 5000)
+    chatter.hear(b"\xff\n")
+    chatter.count()
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) < 60
+    assert max(map(len, lines)) <= 320
+    assert lines[0].startswith("FFmpeg: error 0 ")
+    counts = [int(line.split()[1].replace(",", "")) for line in lines if line.endswith("more lines")]
+    assert sum(counts) + len(lines) - len(counts) == 3001

@@ -45,7 +45,7 @@ def large_parameter_sets() -> Iterator[bytes]:
 
 def empty_units() -> Iterator[bytes]:
     yield configure(AVCC.avcc)
-    for at in range(40):
+    for at in range(8):
         yield picture(at * 33, bytes(4_000_000))
 
 

@@ -160,6 +160,10 @@ image-arm64: .venv/.all-ready ## build the image for ARM64, what tasks run on by
 	@scripts/emulate.sh aarch64
 	@IMAGE_ARCHITECTURE=arm64 $(PY) -m pytest --timeout 7200 tests/container/test_image.py
 
+.PHONY: fuzz
+fuzz: .venv/.all-ready ## fuzz every parser, MINUTES (1) each
+	@$(PY) -m tests.fuzz --minutes $(or $(MINUTES),1)
+
 .PHONY: bench
 bench: .venv/.all-ready ## how long synthesis takes, against the ordinary import
 	@$(PY) bench/synth.py
@@ -192,4 +196,4 @@ lock: .venv/.all-ready ## resolve Pipfile and package.json anew, and take regist
 
 .PHONY: clean
 clean: ## remove what was built; keeps .env and .bootstrap
-	rm -rf cdktf.out container/player/dist container/player/node_modules node_modules .venv cdk_terrain/.venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf cdktf.out container/player/dist container/player/node_modules node_modules .venv cdk_terrain/.venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz

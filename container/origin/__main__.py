@@ -6,7 +6,7 @@ import sys
 
 import uvloop
 
-from origin import logs
+from origin import confine, logs
 from origin.app import Origin
 from origin.settings import ConfigurationError, load
 
@@ -17,6 +17,7 @@ def main() -> int:
         settings = load()
         concealer = logs.Concealer()
         logs.configure(settings.log_level, concealer)
+        confine.keep_memory_private()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(Origin(settings, concealer).run())
     except ConfigurationError as error:

@@ -39,6 +39,12 @@ class Admission:
         """The place of one is another's from now on."""
         self._costs[broadcast] = self._costs.pop(before)
 
+    def fits(self, broadcast: object, cost: int) -> bool:
+        """Whether there is room for a broadcast to cost this much, or nobody but itself to suffer from it."""
+        charged = self._costs.get(broadcast, 0)
+        others = self.used - charged
+        return cost <= charged or others == 0 or others + cost <= self.capacity
+
     def charge(self, broadcast: object, cost: int) -> bool:
         """What a live broadcast costs from now on; whether that is more than there was left for it."""
         dearer = cost > self._costs.get(broadcast, 0)

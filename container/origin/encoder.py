@@ -8,20 +8,57 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from origin import flv
+from origin import confine, flv
+from origin.allowance import Allowance
+from origin.codecs import MAX_CODED_PIXELS, Picture
 from origin.ladder import RenditionPlan
 from origin.media import Media, VideoConfig, VideoPacket
 
 _LOG = logging.getLogger(__name__)
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
-_NICENESS = 5  # nginx and origin come first: a late encoder delays two renditions, a late origin everything
+# FFmpeg takes 110 MB and some 20 pictures of the source, 16 of which H.264 may have it keep (10 bits: twice that).
+_MEMORY_BYTES, _MEMORY_BYTES_PER_PIXEL = 320 << 20, 96
+_LINE_BYTES = 300
+_PIECE_BYTES, _PAUSE_SECONDS = 1 << 14, 0.1
+_LINES_A_SECOND, _LINES_AT_ONCE = 3, 20
 _KEY_TOLERANCE_SECONDS = 0.005
 
 Sink = Callable[[str, Media], None]
+
+
+class Chatter:
+    """What the FFmpegs of one broadcast say, as log lines: short ones, so many a second, and a count of the others."""
+
+    def __init__(self, label: str) -> None:
+        self.last = ""
+        self._label = label
+        self._allowance = Allowance(_LINES_A_SECOND, _LINES_AT_ONCE)
+        self._left_out = 0
+
+    def hear(self, line: bytes) -> bool:
+        """Whether the line got into the log."""
+        text = line[:_LINE_BYTES].decode("utf-8", "replace").strip()
+        if not text:
+            return True
+        self.last = text
+        if not self._allowance.take(1, time.monotonic()):
+            self._left_out += 1
+            return False
+        self.count()
+        _LOG.warning("FFmpeg: %s", text, extra={"stream": self._label})
+        return True
+
+    def count(self) -> None:
+        """Say how many lines were left out, if any were."""
+        if self._left_out:
+            _LOG.warning("FFmpeg: %s more lines", self._left_out, extra={"stream": self._label})
+            self._left_out = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +93,7 @@ def arguments(renditions: Sequence[RenditionPlan], keys: KeyFrames, outputs: Seq
         for index, rendition in enumerate(renditions)
     )
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning", "-copyts"]
+    command += ["-max_pixels", str(MAX_CODED_PIXELS)]  # a stream may change its size without saying so first
     command += ["-threads", "1", "-fpsprobesize", "0", "-probesize", "5000000", "-analyzeduration", "1000000"]
     command += ["-f", "flv", "-i", "pipe:0", "-filter_complex_threads", "1", "-filter_complex", graph]
     for index, rendition in enumerate(renditions):
@@ -69,14 +107,30 @@ def arguments(renditions: Sequence[RenditionPlan], keys: KeyFrames, outputs: Seq
     return command
 
 
+def memory_bytes(source: Picture, renditions: Sequence[RenditionPlan]) -> int:
+    """The most that an FFmpeg for these gets: beyond that it ends, and not the task."""
+    pixels = source.pixels + sum(plan.width * plan.height for plan in renditions)
+    return _MEMORY_BYTES + _MEMORY_BYTES_PER_PIXEL * pixels
+
+
 class Encoder:
     """One life of one FFmpeg: pictures go in, and the sink is called with what each rendition becomes."""
 
     def __init__(
-        self, label: str, renditions: Sequence[RenditionPlan], keys: KeyFrames, sink: Sink, *, after: "Encoder | None"
+        self,
+        label: str,
+        source: Picture,
+        renditions: Sequence[RenditionPlan],
+        keys: KeyFrames,
+        sink: Sink,
+        *,
+        chatter: Chatter,
+        after: "Encoder | None",
     ) -> None:
         """`after` is the encoder whose last pictures have to be out before this one's first."""
         self._label = label
+        self._chatter = chatter
+        self._memory_bytes = memory_bytes(source, renditions)
         self._renditions = renditions
         self._keys = keys
         self._sink = sink
@@ -118,6 +172,12 @@ class Encoder:
         self.abort()
 
     @property
+    def backlog_bytes(self) -> int:
+        """What was given to it and it has not taken yet."""
+        stdin = self._process.stdin if self._process else None
+        return stdin.transport.get_write_buffer_size() if stdin and not stdin.is_closing() else 0
+
+    @property
     def failed(self) -> bool:
         """It ended by itself."""
         return self.ended.is_set() and not self._finished
@@ -131,6 +191,8 @@ class Encoder:
     async def _run(self) -> None:
         try:
             await self._encode()
+        except flv.BrokenFlvError as error:
+            _LOG.error("FFmpeg's output cannot be read: %s", error, extra={"stream": self._label})
         except Exception:  # noqa: BLE001 # it counts as a crash; the session decides what follows
             _LOG.exception("encoder failed", extra={"stream": self._label})
         finally:
@@ -143,12 +205,15 @@ class Encoder:
         try:
             for writer in writers:
                 _enlarge(writer)
+            program, *options = arguments(self._renditions, self._keys, writers)
             process = await asyncio.create_subprocess_exec(
-                *arguments(self._renditions, self._keys, writers),
+                *confine.command(shutil.which(program) or program, self._memory_bytes),
+                *options,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=writers,
+                env={},  # nothing of what origin was given: tokens, where credentials are
             )
         except BaseException:
             for file in readers:
@@ -157,8 +222,6 @@ class Encoder:
         finally:
             for writer in writers:
                 os.close(writer)
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
         self._process = process
         for data in self._waiting:
             self._write(data)
@@ -194,10 +257,15 @@ class Encoder:
 
     async def _log(self, process: asyncio.subprocess.Process) -> None:
         assert process.stderr
-        async for line in process.stderr:
-            text = line.decode("utf-8", "replace").strip()
-            if text:
-                _LOG.warning("FFmpeg: %s", text, extra={"stream": self._label})
+        rest = b""
+        while data := await process.stderr.read(_PIECE_BYTES):
+            *lines, rest = (rest + data).split(b"\n")
+            rest = rest[:_LINE_BYTES]
+            written = [self._chatter.hear(line) for line in lines]
+            if not all(written):
+                await asyncio.sleep(_PAUSE_SECONDS)  # then it waits for us, and its chatter costs nobody else's time
+        self._chatter.hear(rest)
+        self._chatter.count()
 
 
 def _enlarge(pipe: int) -> None:

@@ -11,6 +11,7 @@ from origin.media import AudioConfig, AudioPacket, Media, Unsupported, VideoConf
 
 AUDIO, VIDEO, DATA = 8, 9, 18
 AVC, AAC = 7, 10
+_MAX_TAG_BYTES = 4 << 20
 HEADER_VIDEO_ONLY = b"FLV\x01\x01\x00\x00\x00\x09\x00\x00\x00\x00"
 
 _VIDEO_CODECS = {2: "Sorenson H.263", 3: "Screen video", 4: "VP6", 5: "VP6 with alpha", 6: "Screen video 2"}
@@ -27,7 +28,8 @@ def parse_video(body: bytes, dts: int) -> Media | None:
     if len(body) < 5:
         return None
     if body[0] & 0x80:
-        return Unsupported(f"video codec {body[1:5].decode('ascii', 'replace')} (Enhanced RTMP); send H.264")
+        name = "".join(chr(byte) if chr(byte).isalnum() else "?" for byte in body[1:5])
+        return Unsupported(f"video codec {name} (Enhanced RTMP); send H.264")
     codec = body[0] & 0x0F
     if codec != AVC:
         return Unsupported(f"video codec {_VIDEO_CODECS.get(codec, f'number {codec}')}; send H.264")
@@ -70,8 +72,12 @@ def _tag(kind: int, dts: int, body: bytes) -> bytes:
     return head + body + struct.pack(">I", len(head) + len(body))
 
 
+class BrokenFlvError(ValueError):
+    """What comes is no FLV of a size that anyone here makes."""
+
+
 class Reader:
-    """Takes an FLV byte stream in any pieces and gives its media."""
+    """Takes an FLV byte stream in any pieces and gives its media; BrokenFlvError."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -83,6 +89,8 @@ class Reader:
         position = self._skip
         while len(self._buffer) - position >= 15:
             size = int.from_bytes(self._buffer[position + 1 : position + 4], "big")
+            if size > _MAX_TAG_BYTES:
+                raise BrokenFlvError(f"a tag of {size} bytes; at most {_MAX_TAG_BYTES} are taken")
             if len(self._buffer) - position < size + 15:
                 break
             dts = int.from_bytes(self._buffer[position + 4 : position + 7], "big") | self._buffer[position + 7] << 24

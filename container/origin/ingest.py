@@ -219,9 +219,9 @@ class Ingest:
         except UnsupportedSourceError as error:
             reason = "unsupported_source"
             _LOG.warning("source refused: %s", error, extra={"stream": session.label})
-        except EncoderGivenUpError:
+        except EncoderGivenUpError as error:
             reason = "unsupported_source"
-            _LOG.warning("source refused: FFmpeg cannot encode it", extra={"stream": session.label})
+            _LOG.warning("source refused: FFmpeg cannot encode it: %s", error, extra={"stream": session.label})
         except Exception:  # noqa: BLE001 # whatever it was, it must not take the other broadcasts along
             _LOG.exception("session failed", extra={"stream": session.label})
         finally:

@@ -1,5 +1,6 @@
 """Which renditions a source becomes, and which of them is the source itself, uncoded."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from origin.settings import Rung
 
 COPIED_COST, ENCODED_COST = 1, 2
 _FAST = 45.0  # pictures a second from which on a source is one of 50 or 60: twice the work of one of 25 or 30
+_ORDINARY_PIXELS = 1920 * 1088
+_PIXELS_PER_UNIT = 3_200_000  # to decode and to scale: 1440p takes one more, 4K two
 _COPY_KBPS_MARGIN = 1.25  # a source may be this much above the rung's bit rate and still be passed on as it is
 _WIDEST = 2.4  # cinema's aspect ratio; wider pictures have more pixels than their height says
 
@@ -63,7 +66,8 @@ def lighter(renditions: Sequence[RenditionPlan], steps: int) -> tuple[RenditionP
     return tuple(rendition for rendition in renditions if rendition not in spared[:steps])
 
 
-def cost(renditions: Sequence[RenditionPlan], frame_rate: float) -> int:
-    """Capacity that a broadcast takes, in copied broadcasts of 30 pictures a second."""
+def cost(renditions: Sequence[RenditionPlan], frame_rate: float, pixels: int = _ORDINARY_PIXELS) -> int:
+    """Capacity that a broadcast takes, in copied broadcasts of 30 pictures a second; `pixels` are the source's."""
     base = COPIED_COST if any(rendition.copied for rendition in renditions) else ENCODED_COST
-    return base * (2 if frame_rate > _FAST else 1)
+    beyond = max(0, pixels - _ORDINARY_PIXELS)
+    return (base + math.ceil(beyond / _PIXELS_PER_UNIT)) * (2 if frame_rate > _FAST else 1)

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from origin.encoder import Encoder, KeyFrames
+from origin.codecs import picture
+from origin.encoder import Chatter, Encoder, KeyFrames
 from origin.ladder import RenditionPlan
 from origin.media import Media, VideoConfig, VideoPacket
 from origin.packager import Rendition
@@ -17,12 +18,13 @@ from origin.timeline import Generation
 _LOG = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 5
+_BACKLOG_BYTES = 64 << 20  # of origin's memory, whatever the bit rate; the cache that a new FFmpeg gets has a quarter
 _RESTART_DELAYS_SECONDS = (0.0, 0.2, 0.5, 0.5)  # before each restart in a row that gave no picture
 _CRASHES_PER_MINUTE = 8
 
 
 class EncoderGivenUpError(Exception):
-    """FFmpeg cannot do anything with this source."""
+    """FFmpeg cannot do anything with this source; the text is the last that it said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ class Program:
         segment_seconds: float,
         patience_seconds: float,
         events: Events,
+        chatter: Chatter,
     ) -> None:
         self.generation = generation
         self.plans = plans
@@ -69,6 +72,7 @@ class Program:
         self._segment_seconds = segment_seconds
         self._patience_ms = 1000 * patience_seconds
         self._events = events
+        self._chatter = chatter
         self._encoded_plans = [plan for plan in plans if not plan.copied]
         renditions = dict(zip(plans, stream.prepare(plans), strict=True))
         # Renditions of an earlier session with a larger picture, or left out because FFmpeg did not keep up: their
@@ -146,7 +150,15 @@ class Program:
     # --- encoding ---
 
     def _encode(self, keys: KeyFrames, since: int, before: Encoder | None) -> None:
-        encoder = Encoder(self._stream.label, self._encoded_plans, keys, self._sink, after=before)
+        encoder = Encoder(
+            self._stream.label,
+            picture(self._config),
+            self._encoded_plans,
+            keys,
+            self._sink,
+            chatter=self._chatter,
+            after=before,
+        )
         encoder.configure(self._config)
         for packet in self._cache.since(since) or []:
             encoder.encode(packet)
@@ -183,7 +195,7 @@ class Program:
         self._barren_runs = 0 if encoder.pictures_out else self._barren_runs + 1
         if self._barren_runs >= len(_RESTART_DELAYS_SECONDS) or len(self._crashes) > _CRASHES_PER_MINUTE:
             _LOG.error("FFmpeg ends again and again, giving up", extra={"stream": self._stream.label})
-            self._events.failed(EncoderGivenUpError())
+            self._events.failed(EncoderGivenUpError(self._chatter.last))
             return
         await asyncio.sleep(_RESTART_DELAYS_SECONDS[self._barren_runs])
         if not self._retired:
@@ -207,7 +219,9 @@ class Program:
             return
         lag = _Lag(newest, newest - self._reached, self.encoder.pictures_out)
         before = self._lag
-        if lag.ms < self._patience_ms:
+        if self.encoder.backlog_bytes > _BACKLOG_BYTES:
+            self._judge(lag, lag)
+        elif lag.ms < self._patience_ms:
             self._lag = None
         elif before is None:
             self._lag = lag

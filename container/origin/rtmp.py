@@ -6,6 +6,7 @@ out of process arguments. Source: Adobe RTMP specification 1.0 (2012).
 """
 
 import asyncio
+import contextlib
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -17,6 +18,12 @@ _EXTENDED = 0xFFFFFF
 SET_CHUNK_SIZE, ABORT, USER_CONTROL, WINDOW_SIZE = 1, 2, 4, 5
 AUDIO, VIDEO, DATA, COMMAND = 8, 9, 18, 20
 _PING, _PONG = 6, 7
+
+MAX_MESSAGE_BYTES = 4 << 20  # as max_message in nginx.conf; a 4K key frame at 80 Mbit/s has one
+_MAX_UNFINISHED_BYTES = 2 * MAX_MESSAGE_BYTES  # of all chunk streams together
+_MAX_CHUNK_STREAMS = 64
+_READ_BYTES = 1 << 16
+_MAX_AMF_BYTES, _MAX_AMF_VALUES, _MAX_AMF_DEPTH = 1 << 16, 1000, 8  # OBS sends 20 values in 400 bytes, of depth 1
 
 
 class RtmpError(OSError):
@@ -43,12 +50,16 @@ class _ChunkStream:
 
 
 class ChunkReader:
-    """Takes the byte stream after the handshake in any pieces and gives whole messages (§5.3)."""
+    """Takes the byte stream after the handshake in any pieces and gives whole messages (§5.3).
+
+    RtmpError when a message, or what is unfinished, gets larger than is taken.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._chunk_size = 128
         self._streams: dict[int, _ChunkStream] = {}
+        self._unfinished = 0
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages completed by these bytes."""
@@ -66,15 +77,12 @@ class ChunkReader:
         self, start: int
     ) -> tuple[int, Message | None] | None:
         """The end of the chunk at this position and the message that it completes; None if it is not all there."""
-        buffer, available = self._buffer, len(self._buffer)
-        if available == start or available < start + {0: 2, 1: 3}.get(buffer[start] & 0x3F, 1):
+        basic = self._basic_header(start)
+        if basic is None:
             return None
-        form, channel, position = buffer[start] >> 6, buffer[start] & 0x3F, start + 1
-        if channel == 0:
-            channel, position = 64 + buffer[position], position + 1
-        elif channel == 1:
-            channel, position = 64 + buffer[position] + buffer[position + 1] * 256, position + 2
-        state = self._streams.get(channel) or _ChunkStream()
+        form, channel, position = basic
+        buffer, available = self._buffer, len(self._buffer)
+        state = self._state(channel)
         header = (11, 7, 3, 0)[form]
         if available < position + header:
             return None
@@ -89,6 +97,10 @@ class ChunkReader:
                 return None
             field = int.from_bytes(buffer[position : position + 4], "big")
             position += 4
+        if length > MAX_MESSAGE_BYTES:
+            raise RtmpError(f"a message of {length} bytes; at most {MAX_MESSAGE_BYTES} are taken")
+        if form < 3:  # a whole header in mid-message: what was there of that one is given up
+            self._forget(state)
         end = position + min(self._chunk_size, length - len(state.body))
         if available < end:
             return None
@@ -96,20 +108,51 @@ class ChunkReader:
             state.timestamp = field if form == 0 else (state.timestamp + field) & 0xFFFF_FFFF
             state.delta = 0 if form == 0 else field
         state.length, state.kind, state.stream, state.extended = length, kind, stream, extended
-        self._streams[channel] = state
-        state.body += buffer[position:end]
-        if len(state.body) < length:
-            return end, None
+        return end, self._add(state, buffer[position:end])
+
+    def _add(self, state: _ChunkStream, content: bytes | bytearray) -> Message | None:
+        """The message that this completes, if it does."""
+        state.body += content
+        self._unfinished += len(content)
+        if len(state.body) < state.length:
+            if self._unfinished > _MAX_UNFINISHED_BYTES:
+                raise RtmpError(f"{self._unfinished} bytes of unfinished messages")
+            return None
         body = bytes(state.body)
+        self._forget(state)
+        return Message(state.kind, state.timestamp, state.stream, body)
+
+    def _basic_header(self, start: int) -> tuple[int, int, int] | None:
+        """Form, chunk stream, and where it ends (§5.3.1.1)."""
+        buffer, available = self._buffer, len(self._buffer)
+        if available == start or available < start + {0: 2, 1: 3}.get(buffer[start] & 0x3F, 1):
+            return None
+        form, channel, position = buffer[start] >> 6, buffer[start] & 0x3F, start + 1
+        if channel == 0:
+            channel, position = 64 + buffer[position], position + 1
+        elif channel == 1:
+            channel, position = 64 + buffer[position] + buffer[position + 1] * 256, position + 2
+        return form, channel, position
+
+    def _state(self, channel: int) -> _ChunkStream:
+        state = self._streams.get(channel)
+        if state is None:
+            if len(self._streams) >= _MAX_CHUNK_STREAMS:
+                raise RtmpError(f"more than {_MAX_CHUNK_STREAMS} chunk streams")
+            state = self._streams[channel] = _ChunkStream()
+        return state
+
+    def _forget(self, state: _ChunkStream) -> None:
+        self._unfinished -= len(state.body)
         state.body.clear()
-        return end, Message(kind, state.timestamp, stream, body)
 
     def _control(self, message: Message) -> bool:
         if message.kind == SET_CHUNK_SIZE and len(message.body) >= 4:
             self._chunk_size = max(1, int.from_bytes(message.body[:4], "big") & 0x7FFF_FFFF)
             return True
         if message.kind == ABORT and len(message.body) >= 4:
-            self._streams.pop(int.from_bytes(message.body[:4], "big"), None)
+            if state := self._streams.get(int.from_bytes(message.body[:4], "big")):
+                self._forget(state)
             return True
         return False
 
@@ -151,44 +194,73 @@ def _amf_name(text: str) -> bytes:
 
 
 def amf_decode(data: bytes) -> list[object]:
-    """All values; what cannot be read ends the list."""
+    """All values; what cannot be read, or goes beyond what anyone needs, ends the list."""
     values: list[object] = []
-    position = 0
-    try:
-        while position < len(data):
-            value, position = _amf_read(data, position)
-            values.append(value)
-    except (IndexError, struct.error, RecursionError):
-        pass
+    reader = _Amf(data[:_MAX_AMF_BYTES])
+    with contextlib.suppress(IndexError, struct.error):
+        while reader.position < len(reader.data):
+            values.append(reader.value(_MAX_AMF_DEPTH))
     return values
 
 
-def _amf_read(data: bytes, position: int) -> tuple[object, int]:
-    kind, position = data[position], position + 1
-    match kind:
-        case 0 | 11:  # a number; a date, which has a time zone behind it
-            return struct.unpack_from(">d", data, position)[0], position + (8 if kind == 0 else 10)
-        case 1:
-            return data[position] != 0, position + 1
-        case 2 | 12:
-            width = 2 if kind == 2 else 4
-            size = int.from_bytes(data[position : position + width], "big")
-            position += width
-            return data[position : position + size].decode("utf-8", "replace"), position + size
-        case 3 | 8:
-            return _amf_object(data, position + (4 if kind == 8 else 0))
-        case 5 | 6:
-            return None, position
-    raise IndexError(kind)
+class _Amf:
+    """Reads from the front; IndexError or struct.error where it cannot go on."""
 
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+        self._left = _MAX_AMF_VALUES
 
-def _amf_object(data: bytes, position: int) -> tuple[dict[str, object], int]:
-    result: dict[str, object] = {}
-    while data[position : position + 3] != b"\0\0\x09":
-        size = int.from_bytes(data[position : position + 2], "big")
-        name = data[position + 2 : position + 2 + size].decode("utf-8", "replace")
-        result[name], position = _amf_read(data, position + 2 + size)
-    return result, position + 3
+    def value(self, depth: int) -> object:  # noqa: PLR0911 # one for each kind
+        """The next value; objects within objects up to this depth."""
+        self._left -= 1
+        if self._left < 0 or depth < 0:
+            raise IndexError
+        match self._take(1)[0]:
+            case 0:
+                return self._number()
+            case 1:
+                return self._take(1) != b"\0"
+            case 2:
+                return self._text(2)
+            case 3:
+                return self._object(depth)
+            case 5 | 6:
+                return None
+            case 8:  # an ECMA array: an object with a count that is only a guess
+                self._take(4)
+                return self._object(depth)
+            case 11:  # a date, with a time zone behind it
+                number = self._number()
+                self._take(2)
+                return number
+            case 12:
+                return self._text(4)
+            case kind:
+                raise IndexError(kind)
+
+    def _take(self, count: int) -> bytes:
+        end = self.position + count
+        if end > len(self.data):
+            raise IndexError
+        taken = self.data[self.position : end]
+        self.position = end
+        return taken
+
+    def _number(self) -> float:
+        number: float = struct.unpack(">d", self._take(8))[0]
+        return number
+
+    def _text(self, width: int) -> str:
+        return self._take(int.from_bytes(self._take(width), "big")).decode("utf-8", "replace")
+
+    def _object(self, depth: int) -> dict[str, object]:
+        result: dict[str, object] = {}
+        while self.data[self.position : self.position + 3] != b"\0\0\x09":
+            name = self._text(2)
+            result[name] = self.value(depth - 1)
+        self._take(3)
+        return result
 
 
 class Player:
@@ -205,7 +277,7 @@ class Player:
     async def connect(cls, host: str, port: int, app: str, name: str) -> Self:
         """A connection on which the server has begun to play; RtmpError or OSError if it does not within 3 s."""
         async with asyncio.timeout(3):
-            reader, writer = await asyncio.open_connection(host, port, limit=1 << 20)
+            reader, writer = await asyncio.open_connection(host, port, limit=4 * _READ_BYTES)
             player = cls(reader, writer)
             try:
                 await player._handshake()
@@ -226,8 +298,9 @@ class Player:
         self._command(0, "connect", 1, {"app": app, "tcUrl": url, "flashVer": "origin", "fpad": False})
         await self._answer("_result")
         self._command(0, "createStream", 2, None)
-        stream = (await self._answer("_result"))[3]
-        self._command(int(stream) if isinstance(stream, float) else 1, "play", 0, None, name)
+        number = (await self._answer("_result"))[3]
+        stream = int(number) if isinstance(number, float) and 0 <= number < 1 << 32 else 1
+        self._command(stream, "play", 0, None, name)
         await self._answer("onStatus")
 
     def _command(self, stream: int, *values: object) -> None:
@@ -254,11 +327,12 @@ class Player:
                 else:
                     yield message
             try:
-                data = await self._reader.read(1 << 16)
+                data = await self._reader.read(_READ_BYTES)
             except ConnectionError:  # the nginx at the other end died
                 return
             if not data:
                 return
+            await asyncio.sleep(0)  # bytes that are there already are read without a pause: others come in between
             # All of a piece at once: the caller may stop after any of them without losing the others.
             self._received.extend(self._chunks.feed(data))
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from origin import ladder, rtmp
 from origin.admission import Admission
+from origin.allowance import Allowance
 from origin.codecs import Picture, picture
-from origin.encoder import KeyFrames
+from origin.encoder import Chatter, KeyFrames
 from origin.fitness import KEY_FRAME_ADVICE, Fitness, Memory
 from origin.intake import Intake, UnsupportedSourceError
 from origin.logs import Concealer, fingerprint
@@ -30,6 +31,7 @@ _CACHE_BYTES = 16 << 20
 _KNOWN_AFTER_MS = 10_000  # then bit rate, key frames and picture rate have shown themselves
 _TRY_AGAIN_AFTER_MS = 600_000
 _KEY_FRAME_PATIENCE_MS = 30_000
+_FORMS_A_SECOND, _FORMS_AT_ONCE = 0.1, 12  # each is another FFmpeg, and a break for viewers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,8 @@ class Session:
             latest_key_ms=stream.timeline.latest_ms,
         )
         self._cache = GopCache(_CACHE_BYTES)
+        self._chatter = Chatter(stream.label)
+        self._forms = Allowance(_FORMS_A_SECOND, _FORMS_AT_ONCE)
         self._program: Program | None = None
         self._generations = 0
         self._due: str | None = "start"  # why the next key frame begins a new generation
@@ -201,8 +205,11 @@ class Session:
 
     def _begin(self, packet: VideoPacket) -> None:
         """A new generation from this key frame on."""
+        if not self._forms.take(1, time.monotonic()):
+            raise UnsupportedSourceError(f"begins anew again and again, now because: {self._due}")
         settings = self._around.settings
         source = self._picture()
+        self._make_room(source)
         self._misfit = misfit = ladder.misfit(source, settings.ladder)
         remembered = self._around.memory.recall(self.key)
         plans = self._plan(copy=not (misfit or remembered or self.encoding_all))
@@ -226,6 +233,18 @@ class Session:
         keys = KeyFrames() if copying else KeyFrames(every_seconds=settings.segment_seconds)
         self._start(plans, self._generation(packet.pts, every_key=not copying), keys)
 
+    def _make_room(self, source: Picture) -> None:
+        """A picture larger than 1080p takes more than the door has asked for: it gets what is free, or has to go.
+
+        Unlike what shows only on air this is known at its first picture. Alone on a task it harms nobody.
+        """
+        admission, needs = self._around.admission, ladder.cost(self._plan(copy=False), 0, source.pixels)
+        if needs > ladder.ENCODED_COST and not admission.fits(self, needs):
+            raise UnsupportedSourceError(
+                f"{source.width}x{source.height} takes {needs} of the task's {admission.capacity} units and not as many"
+                " are free; send at most 1920x1080"
+            )
+
     def _change_over(self, reason: str) -> Program:
         """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
         settings = self._around.settings
@@ -245,10 +264,13 @@ class Session:
     def _plan(self, *, copy: bool) -> tuple[ladder.RenditionPlan, ...]:
         return ladder.lighter(ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out)
 
+    def _cost(self, plans: Sequence[ladder.RenditionPlan]) -> int:
+        return ladder.cost(plans, self.intake.meter.frame_rate, self._picture().pixels)
+
     def _charge(self, program: Program) -> None:
         """Count what this broadcast costs. It is live: it is never cut for that."""
         admission = self._around.admission
-        if admission.charge(self, ladder.cost(program.plans, self.intake.meter.frame_rate)):
+        if admission.charge(self, self._cost(program.plans)):
             _LOG.warning(
                 "task carries more than its capacity",
                 extra={"stream": self.label, "used": admission.used, "capacity": admission.capacity},
@@ -308,6 +330,7 @@ class Session:
                 behind=self._fell_behind,
                 failed=self._fail,
             ),
+            chatter=self._chatter,
         )
         if not self._program.copied:
             self._charge(self._program)

@@ -4,12 +4,13 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from origin.media import VideoConfig, VideoPacket
+from origin.media import VideoPacket
 
 _START_MS = 10_000  # room for pictures that are shown before time zero, and for sound that begins earlier
 _JUMP_MS = 3000
 _STEP_MS = 40
-_IDR = 5
+_IDR, _SPS = 5, 7
+_MAX_UNITS = 1024  # a slice of 1,500 bytes each, as for packet networks, makes some 300 of a large key frame
 
 
 class Clock:
@@ -32,15 +33,35 @@ class Clock:
         return self._raw + self._offset
 
 
-def is_random_access(packet: VideoPacket, config: VideoConfig) -> bool:
-    """Whether decoding can begin here: an IDR picture. FLV's key frame flag also marks pictures that are not."""
-    width = (config.avcc[4] & 3) + 1
-    position, data = 0, packet.data
-    while position + width < len(data):
-        if data[position + width] & 0x1F == _IDR:
-            return True
-        position += width + int.from_bytes(data[position : position + width], "big")
-    return False
+class BrokenPictureError(ValueError):
+    """The lengths of a picture's NAL units do not add up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """What is in a coded picture."""
+
+    random_access: (
+        bool  # decoding can begin here: an IDR picture. FLV's key frame flag also marks pictures that are not
+    )
+    parameter_sets: tuple[bytes, ...]  # sequence parameter sets that come in band
+
+
+def units(data: bytes, length_bytes: int) -> Units:
+    """Look through a picture's NAL units, each behind its length; BrokenPictureError."""
+    position, count, random_access, sets = 0, 0, False, []
+    while position + length_bytes <= len(data):  # less than a length at the end is padding
+        start = position + length_bytes
+        position = start + int.from_bytes(data[position:start], "big")
+        count += 1
+        if position > len(data) or count > _MAX_UNITS:
+            raise BrokenPictureError
+        if position > start:
+            kind = data[start] & 0x1F
+            random_access |= kind == _IDR
+            if kind == _SPS:
+                sets.append(data[start:position])
+    return Units(random_access, tuple(sets))
 
 
 class GopCache:

@@ -17,11 +17,11 @@ from origin.app import bury
 from origin.codecs import Picture
 from origin.delivery import Audience, BadDirectiveError, Directives
 from origin.encoder import KeyFrames, arguments
-from origin.media import VideoConfig, VideoPacket
+from origin.media import VideoPacket
 from origin.metrics import ACTIVE_STREAMS, Metrics
 from origin.registry import Grant, Holder, InProcessRegistry, Position, clock_msn
 from origin.settings import DEFAULT_LADDER, ConfigurationError, Settings, load
-from origin.source import Clock, GopCache, Meter, is_random_access
+from origin.source import BrokenPictureError, Clock, GopCache, Meter, units
 from pydantic import ValidationError
 
 # --- settings ---
@@ -210,11 +210,21 @@ def packet(dts: int, *, key: bool = False, size: int = 10) -> VideoPacket:
 
 def test_only_idr_pictures_are_random_access() -> None:
     """FLV's flag says nothing of the sort for recovery points."""
-    config = VideoConfig(b"\x01\x64\x00\x1f\xff")
     sei, idr, other = b"\x00\x00\x00\x02\x06\x00", b"\x00\x00\x00\x03\x65ab", b"\x00\x00\x00\x03\x61ab"
-    assert is_random_access(VideoPacket(0, 0, False, sei + idr), config)
-    assert not is_random_access(VideoPacket(0, 0, True, sei + other), config)
-    assert not is_random_access(VideoPacket(0, 0, True, b"\xff\xff\xff\xff"), config)
+    assert units(sei + idr, 4).random_access
+    assert not units(sei + other, 4).random_access
+    assert units(b"\x00\x00\x00\x00" + idr + b"\x00", 4).random_access  # an empty unit, and padding
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xff\xff\xff", b"\x00\x00\x00\x03\x65a", b"\x00\x00\x00\x00" * 1_000_000],
+    ids=["huge", "cut", "empty"],
+)
+def test_fails_when_units_do_not_add_up(data: bytes) -> None:
+    """Four megabytes of empty units as well: nobody looks through a million of them."""
+    with pytest.raises(BrokenPictureError):
+        units(data, 4)
 
 
 def test_cache_gives_packets_from_the_key_frame_before() -> None:

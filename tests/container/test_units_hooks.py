@@ -66,7 +66,7 @@ async def test_fields_of_a_publisher() -> None:
     ingest = Recording()
     assert await post(ingest, GOOD) == 200
     assert ingest.published == [Publisher("abc", "live", "192.0.2.7", "1/7", 1935)]
-    assert await post(ingest, GOOD, path="/hooks/publish_done") == 200
+    assert await post(ingest, GOOD, path="/hooks/publish_done?instance=1") == 200
     assert ingest.left == ingest.published
 
 
@@ -134,7 +134,7 @@ async def test_fails_when_the_body_is_no_hook(body: bytes, caplog: pytest.LogCap
     assert await post(ingest, body, "multipart/form-data; boundary=x" if b"--x" in body else FORM) == 403
     assert len(ingest.published) == 1
     assert not caplog.records
-    assert await post(ingest, body, path="/hooks/publish_done") == 200
+    assert await post(ingest, body, path="/hooks/publish_done?instance=1") == 200
 
 
 @pytest.mark.parametrize("path", ["/hooks/publish", "/hooks/publish_done"])

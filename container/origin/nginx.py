@@ -16,15 +16,13 @@ from origin.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 _TEMPLATE = Path(__file__).parent.parent / "nginx" / "nginx.conf.template"
-_MODULES = ("/usr/lib/nginx/modules", "/etc/nginx/modules", "/usr/local/nginx/modules")
 
 
 def render(settings: Settings) -> str:
     """The configuration file's text."""
     template = string.Template(_TEMPLATE.read_text())
-    module = next((f"{folder}/ngx_rtmp_module.so" for folder in _MODULES if Path(folder).is_dir()), None)
     return template.substitute(
-        load_module=f"load_module {module};" if module and Path(module).exists() else "",
+        module=settings.rtmp_module,
         user="user root;" if os.geteuid() == 0 else "",  # otherwise the worker could not write into the runtime folder
         run=settings.runtime_dir / "nginx",
         rtmp_listen=f"{settings.rtmp_host}:{settings.rtmp_port}",

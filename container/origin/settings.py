@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     rtmp_port: Port = 1935
     hooks_port: Port = 8090  # loopback: nginx asks origin here; status for people on this machine
     control_port: Port = 8091  # loopback: nginx's control and stat
+    rtmp_module: Path = Path("/usr/local/lib/ngx_rtmp_module.so")  # what container/nginx/module/build.sh makes
     runtime_dir: Path = Path("/tmp/origin")  # noqa: S108 # a mount of its own where the root file system is read-only
 
     @field_validator("backend_url")

@@ -71,6 +71,7 @@ class Client:
 
     def __init__(self, port: int, *, source: str = _SOURCE, seconds: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=seconds, source_address=(source, 0))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._bytes = b""
 
     def handshake(self) -> Self:

@@ -12,7 +12,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Debian's packages: what the quick tests need, what runs natively, what all tests need on top.
 DEBIAN_CHECK_PACKAGES := ffmpeg git
 DEBIAN_LIVE_PACKAGES := build-essential ffmpeg fonts-dejavu-core libpcre2-dev libssl-dev nginx-light zlib1g-dev
-DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium clang git haproxy iproute2 mmdebstrap nftables procps
+DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium clang git haproxy iproute2 libclang-rt-14-dev llvm mmdebstrap nftables procps
 
 .PHONY: help
 help: ## list the targets

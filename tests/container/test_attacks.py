@@ -43,8 +43,13 @@ class Show:
     def check(self) -> None:
         """Two more parts have come, nothing is missing between them, and all processes are still there."""
         seen = self.parts()
-        eventually(lambda: self.viewer.problem or self.parts() >= seen + 2, "more parts for the viewer", 30)
+        eventually(
+            lambda: self.viewer.problem or self.viewer.ended or self.parts() >= seen + 2,
+            "more parts for the viewer",
+            60,
+        )
         assert self.viewer.problem is None
+        assert not self.viewer.ended
         assert nginx_processes(self.origin.process.pid) == self.workers
         assert len(self.viewer.inits) == 1, "the broadcast began anew"
         assert not [each.msn for each in self.viewer.segments.values() if each.gap or each.discontinuity]
@@ -69,7 +74,7 @@ def show(backend: Backend) -> Iterator[Show]:
         key, playback_id = backend.new_key()
         stack.enter_context(Publisher(origin, key))
         viewer = Follower(origin, playback_id, "360p")
-        eventually(lambda: viewer.problem or len(viewer.segments) > 1, "the broadcast", 60)
+        eventually(lambda: viewer.problem or len(viewer.segments) > 1, "the broadcast", 180)
         yield Show(origin, backend, viewer, nginx_processes(origin.process.pid))
         viewer.stop()
 
@@ -215,6 +220,9 @@ def test_fails_when_a_publisher_sends_what_it_may_not(show: Show, attack: str) -
 
 CLUMSY = {
     "references without end in a sequence header": rtmp.message(rtmp.VIDEO, sequence_header((1 << 31) - 2), stream=1),
+    "numbers that no integer holds": data(
+        "@setDataFrame", "onMetaData", {"width": 1e300, "height": -1, "fps": float("nan")}
+    ),
     "a sequence header of nothing but zeros": rtmp.message(rtmp.VIDEO, b"\x17" + bytes(4000), stream=1),
     "a long AAC header": rtmp.message(rtmp.AUDIO, b"\xaf\0" + b"\xff" * 300, stream=1),
     "empty media": rtmp.message(rtmp.VIDEO, b"", stream=1) + rtmp.message(rtmp.AUDIO, b"", stream=1),

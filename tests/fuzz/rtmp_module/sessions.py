@@ -40,7 +40,7 @@ _SEQUENCE_HEADER = bytes.fromhex(
     "17000000000164001fffe100186764001facd9405005bb016a02020280000003008000001e478c18cb01000568ebecb22c"
 )
 _CONFIG = """
-daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log warn;
+daemon off; master_process off; pid {folder}/pid; error_log stderr warn;
 events {{ worker_connections 512; }}
 rtmp {{ server {{
     listen 127.0.0.1:{port}; chunk_size 4096; max_message 256k; stranger_max_message 16k; stranger_timeout 3s;
@@ -101,7 +101,7 @@ class _Nginx:
         self._said = folder / "sanitizer.log"
         with self._said.open("w") as said:
             self._process = subprocess.Popen(
-                [program, "-c", config, "-p", folder, "-e", folder / "error.log"],
+                [program, "-c", config, "-p", folder, "-e", "stderr"],
                 stderr=said,
                 env=os.environ
                 | {"ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1"},

@@ -11,8 +11,8 @@ SOURCES := main.py bench cdk_terrain config constructs_lib container/origin $(wi
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Debian's packages: what the quick tests need, what runs natively, what all tests need on top.
 DEBIAN_CHECK_PACKAGES := ffmpeg git
-DEBIAN_LIVE_PACKAGES := ffmpeg fonts-dejavu-core libnginx-mod-rtmp nginx-light
-DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium git haproxy iproute2 mmdebstrap nftables procps
+DEBIAN_LIVE_PACKAGES := build-essential ffmpeg fonts-dejavu-core libpcre2-dev libssl-dev nginx-light zlib1g-dev
+DEBIAN_TEST_PACKAGES := $(DEBIAN_LIVE_PACKAGES) bubblewrap buildah chromium clang git haproxy iproute2 libclang-rt-14-dev llvm mmdebstrap nftables procps
 
 .PHONY: help
 help: ## list the targets
@@ -76,7 +76,7 @@ check: .venv/.all-ready ## everything that is quick: lint, types, unit tests, sy
 lint: .venv/.all-ready ## ruff, shellcheck, hadolint, actionlint, zizmor
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --quiet --check .
-	@.venv/bin/shellcheck scripts/*.sh .ci/run container/healthcheck container/ffmpeg/build.sh
+	@.venv/bin/shellcheck scripts/*.sh .ci/run container/healthcheck container/ffmpeg/build.sh container/nginx/module/*.sh tests/fuzz/rtmp_module/*.sh
 	@.venv/bin/hadolint container/Dockerfile
 	@.venv/bin/actionlint $(WORKFLOWS)
 	@.venv/bin/zizmor --offline --quiet $(WORKFLOWS)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import aiohttp
+import rtmp_module
 
 HERE = Path(__file__).parent
 PLAYER = HERE / "player"
@@ -51,10 +52,14 @@ class Live:
 
     async def run(self) -> None:
         """Return when told to stop; CannotStartError if something does not come up or ends by itself."""
-        for tool, package in (("nginx", "nginx libnginx-mod-rtmp"), ("ffmpeg", "ffmpeg")):
+        for tool in ("nginx", "ffmpeg"):
             if not shutil.which(tool):
-                raise CannotStartError(f"{tool} is missing: apt-get install {package}")
+                raise CannotStartError(f"{tool} is missing: apt-get install {tool}")
         build_page()
+        try:
+            self._module = rtmp_module.build()
+        except rtmp_module.BuildError as error:
+            raise CannotStartError(str(error)) from None
         self.folder.mkdir(parents=True, exist_ok=True)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -80,6 +85,7 @@ class Live:
             "BACKEND_URL": f"http://127.0.0.1:{self.backend}",
             "CORS_ALLOW_ORIGIN": "*",  # the player's page has another port
             "RUNTIME_DIR": str(self.folder / "origin"),
+            "RTMP_MODULE": str(self._module),
             "HTTP_PORT": str(self.http),
             "RTMP_PORT": str(self.rtmp),
             "HOOKS_PORT": str(self.hooks),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import rtmp_module
 from origin.settings import DEFAULT_LADDER
 
 from bench.broadcast.figures import Figure
@@ -19,8 +20,8 @@ from tests.ports import free_ports
 def plain_nginx() -> Iterator[tuple[int, int]]:
     """nginx-rtmp alone, for comparison: process id and port."""
     (port,) = free_ports(1)
-    module = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
     with tempfile.TemporaryDirectory() as folder:
+        module = rtmp_module.build()
         Path(folder, "nginx.conf").write_text(
             f"load_module {module}; daemon off; user root; worker_processes 1; pid {folder}/pid; error_log stderr;"
             f"events {{}} rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; }} }} }}"

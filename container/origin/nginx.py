@@ -26,7 +26,6 @@ from origin.sparing import Sparing
 _LOG = logging.getLogger(__name__)
 _LOG.addFilter(Sparing(lines=100, seconds=10))  # strangers can make it say something for each connection
 _TEMPLATE = Path(__file__).parent.parent / "nginx" / "nginx.conf.template"
-_MODULES = ("/usr/lib/nginx/modules", "/etc/nginx/modules", "/usr/local/nginx/modules")
 
 _LOOK_SECONDS = 1.0
 _START_SECONDS = 0.1
@@ -39,9 +38,8 @@ _WORKER_DIED = re.compile(r"worker process (\d+) exited on (signal \d+)")
 def render(settings: Settings, number: str, run: Path, play_port: int) -> str:
     """The configuration file's text."""
     template = string.Template(_TEMPLATE.read_text())
-    module = next((f"{folder}/ngx_rtmp_module.so" for folder in _MODULES if Path(folder).is_dir()), None)
     return template.substitute(
-        load_module=f"load_module {module};" if module and Path(module).exists() else "",
+        module=settings.rtmp_module,
         user="user root;" if os.geteuid() == 0 else "",  # otherwise the worker could not write into the runtime folder
         run=run,
         rtmp_listen=f"{settings.rtmp_host}:{settings.rtmp_port}",

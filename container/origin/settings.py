@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     rtmp_port: Port = 1935
     nginx_instances: int | None = Field(default=None, ge=1, le=16)
     hooks_port: Port = 8090  # loopback: nginx asks origin here; status for people on this machine
+    rtmp_module: Path = Path("/usr/local/lib/ngx_rtmp_module.so")  # what container/nginx/module/build.sh makes
     runtime_dir: Path = Path("/tmp/origin")  # noqa: S108 # a mount of its own where the root file system is read-only
 
     @property

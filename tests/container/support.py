@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import rtmp_module
+
 from tests.container import checker, image, mp4, publisher
 from tests.container.image import PATIENCE_SECONDS
 from tests.ports import free_ports
@@ -137,7 +139,8 @@ class Origin:
         self._folder = tempfile.TemporaryDirectory(prefix="origin-test-")
         if os.environ.get("ORIGIN") == "native" or "PATH" in settings:  # a test's own programs are not in the image
             command = [sys.executable, "-m", "origin"]
-            environment = {**os.environ, "PYTHONPATH": CONTAINER, "RUNTIME_DIR": self._folder.name} | environment
+            native = {"PYTHONPATH": CONTAINER, "RUNTIME_DIR": self._folder.name, "RTMP_MODULE": rtmp_module.build()}
+            environment = {**os.environ, **native} | environment
         else:
             built = image.build()
             command = built.in_place()

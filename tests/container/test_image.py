@@ -64,6 +64,14 @@ def test_is_small(image: images.Image) -> None:
     assert image.size_bytes() < SIZE_LIMIT_BYTES
 
 
+def test_has_the_rtmp_module_with_our_patches(image: images.Image) -> None:
+    """And not Debian's own, which a stranger's message of 29 bytes ends."""
+    module = (image.root / "usr/local/lib/ngx_rtmp_module.so").read_bytes()
+    assert b"stranger_timeout" in module
+    assert b"hls_path" not in module
+    assert not list((image.root / "usr").rglob("*rtmp_module.so*"))[1:]
+
+
 def test_has_no_file_that_gives_another_users_rights(image: images.Image) -> None:
     """No setuid, no setgid: Debian's base brings a dozen."""
     assert [str(path) for path, mode in files(image) if stat.S_ISREG(mode) and mode & 0o6000] == []

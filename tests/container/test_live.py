@@ -12,6 +12,7 @@ from pathlib import Path
 
 import m3u8
 import pytest
+import rtmp_module
 from live import demo_command
 
 from tests.container.image import PATIENCE_SECONDS
@@ -36,6 +37,7 @@ def status(url: str) -> int:
 
 @pytest.mark.usefixtures("page_folder")
 def test_live_with_a_demo_shows_a_picture_and_cleans_up(tmp_path: Path) -> None:
+    rtmp_module.build()  # which takes its time where nothing is built so far
     names = ["RTMP_PORT", "HTTP_PORT", "BACKEND_PORT", "PLAYER_PORT", "HOOKS_PORT"]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = os.environ | {name: str(port) for name, port in ports.items()}

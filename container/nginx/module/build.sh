@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Build the RTMP module with our patches for the nginx that Debian has: container/nginx/module/build.sh TARGET.so
+set -euo pipefail
+
+target=$(realpath -m "$1")
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$here/source.sh" "$work"
+cd "$work"
+
+# nginx's own headers and configure flags, as Debian's module packages are built with. Only unpacked: what it depends
+# on is for all modules of Debian.
+APT_CONFIG=$work/apt.conf apt-get download -qq nginx-dev
+dpkg-deb --extract nginx-dev_*.deb .
+cd usr/share/nginx/src
+# shellcheck disable=SC1091 # comes with the package
+. ./conf_flags
+./configure "${NGX_CONF_FLAGS[@]}" \
+  --with-cc-opt="$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get CFLAGS) -fPIC -D_FORTIFY_SOURCE=2" \
+  --with-ld-opt="$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --get LDFLAGS) -fPIC" \
+  --add-dynamic-module="$work/rtmp" --builddir="$work/out" >"$work/log" || {
+  tail -n 20 "$work/log" >&2
+  exit 1
+}
+make -s -f "$work/out/Makefile" -j"$(nproc)" modules >"$work/log" 2>&1 || {
+  tail -n 40 "$work/log" >&2
+  exit 1
+}
+strip --strip-unneeded "$work/out/ngx_rtmp_module.so"
+install -D -m 644 "$work/out/ngx_rtmp_module.so" "$target"

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 import pytest
@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from origin import hooks, logs
 from origin.ingest import Publisher, RefusedError
-from origin.session import Session
+
+if TYPE_CHECKING:
+    from origin.session import Session
 
 FORM = "application/x-www-form-urlencoded"
 GOOD = b"app=live&flashver=x&addr=192.0.2.7&clientid=7&call=publish&name=abc&type=live"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from cdktf import TerraformResource
 
 if TYPE_CHECKING:
-    from cdktf import S3Backend, TerraformResource
+    from collections.abc import Mapping
+
+    from cdktf import S3Backend
+    from constructs import Construct
 
 
 def lock_state_in_s3(backend: S3Backend) -> None:
@@ -26,3 +31,13 @@ def replace_with(resource: TerraformResource, cause: TerraformResource, attribut
     resource.add_override(
         "lifecycle.replace_triggered_by", [f"{reference}.{attribute}" if attribute is not None else reference]
     )
+
+
+def define_terraform_data(scope: Construct, id_: str, content: Mapping[str, Any]) -> TerraformResource:
+    """Define a `terraform_data`, which changes when its content does.
+
+    cdktf 0.21's own class for it wants to run `terraform version` at each synthesis, which needs no Terraform otherwise.
+    """
+    data = TerraformResource(scope, id_, terraform_resource_type="terraform_data")
+    data.add_override("input", dict(content))
+    return data

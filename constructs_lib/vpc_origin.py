@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdktf import DataResource, Fn, TerraformResourceLifecycle
+from cdktf import Fn, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudfront_vpc_origin import (
     CloudfrontVpcOrigin,
     CloudfrontVpcOriginTimeouts,
@@ -20,7 +20,7 @@ from cdktf_cdktf_provider_aws.cloudfront_vpc_origin import (
     CloudfrontVpcOriginVpcOriginEndpointConfigOriginSslProtocols,
 )
 
-from constructs_lib.escape_hatches import replace_with
+from constructs_lib.escape_hatches import define_terraform_data, replace_with
 from constructs_lib.ports import HLS_PORT, HTTPS_PORT
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def define_vpc_origin(scope: Construct, id_: str, props: VpcOriginProps) -> Clou
     """Define the origin, under a name that no other generation of it has."""
     balancer_id = Fn.element(Fn.split("/", props.playback.load_balancer.arn_suffix), 2)
     name = f"{props.name}-{balancer_id}-{_fingerprint(props)}"
-    generation = DataResource(scope, f"{id_}Generation", input={"name": name})
+    generation = define_terraform_data(scope, f"{id_}Generation", {"name": name})
     origin = CloudfrontVpcOrigin(
         scope,
         id_,

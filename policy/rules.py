@@ -181,14 +181,27 @@ def _forwards(parameters: Json) -> bool:
     return (headers, cookies) != ("none", "none")
 
 
+def _alarms(stack: StackDocument) -> dict[str, Json]:
+    """Those for people. An alarm that drives autoscaling is a part of that: it rings when all is well."""
+    return {
+        address: alarm
+        for address, alarm in stack.resources("aws_cloudwatch_metric_alarm").items()
+        if not all(reference(str(action)).startswith("aws_appautoscaling_policy.") for action in _actions(alarm))
+    }
+
+
+def _actions(alarm: Json) -> list[object]:
+    return list(alarm.get("alarm_actions") or [""])
+
+
 def alarm_has_action(stack: StackDocument) -> Iterator[tuple[str, str]]:
-    for address, alarm in stack.resources("aws_cloudwatch_metric_alarm").items():
+    for address, alarm in _alarms(stack).items():
         if not alarm.get("alarm_actions") or alarm.get("actions_enabled") is False:
             yield address, "tells nobody: it has no action"
 
 
 def alarm_treats_missing_data(stack: StackDocument) -> Iterator[tuple[str, str]]:
-    for address, alarm in stack.resources("aws_cloudwatch_metric_alarm").items():
+    for address, alarm in _alarms(stack).items():
         if alarm.get("treat_missing_data") not in ("breaching", "notBreaching", "ignore"):
             yield address, "does not say what silence means (treat_missing_data)"
 
@@ -197,7 +210,7 @@ def alarm_on_dashboard(stack: StackDocument) -> Iterator[tuple[str, str]]:
     bodies = " ".join(
         str(dashboard["dashboard_body"]) for dashboard in stack.resources("aws_cloudwatch_dashboard").values()
     )
-    for address in stack.resources("aws_cloudwatch_metric_alarm"):
+    for address in _alarms(stack):
         if f"${{{address}.arn}}" not in bodies:
             yield address, "is on no dashboard"
 

@@ -29,7 +29,9 @@ ALARMS = {
 
 
 def alarms(template: Template) -> dict[str, Json]:
-    return {id_.split("_")[1]: alarm for id_, alarm in template.resources("aws_cloudwatch_metric_alarm").items()}
+    """Those for people, by id."""
+    every = template.resources("aws_cloudwatch_metric_alarm")
+    return {id_.split("_")[1]: alarm for id_, alarm in every.items() if id_.startswith("Alarms_")}
 
 
 def dashboard(template: Template) -> list[Json]:

@@ -193,18 +193,18 @@ def test_roles_are_assumed_by_ecs_for_this_account_only(dev: Template) -> None:
     assert {condition["variable"] for condition in trust["condition"]} == {"aws:SourceAccount", "aws:SourceArn"}
 
 
-def test_tasks_scale_on_cpu_and_on_streams_per_task(dev: Template) -> None:
-    """Targets and cooldowns from the environment."""
+def test_tasks_are_added_for_cpu_and_for_streams_per_task(dev: Template) -> None:
+    """Targets and cooldowns from the environment; neither takes a task away, for both look at averages."""
     target = dev.one("aws_appautoscaling_target")
     assert (target["min_capacity"], target["max_capacity"]) == (1, 2)
 
     cpu = dev.one("aws_appautoscaling_policy", "Scaling_Cpu")["target_tracking_scaling_policy_configuration"]
     assert cpu["predefined_metric_specification"]["predefined_metric_type"] == "ECSServiceAverageCPUUtilization"
-    assert (cpu["target_value"], cpu["scale_in_cooldown"], cpu["scale_out_cooldown"]) == (60, 120, 60)
+    assert (cpu["target_value"], cpu["scale_out_cooldown"], cpu["disable_scale_in"]) == (60, 60, True)
 
     streams = dev.one("aws_appautoscaling_policy", "Scaling_StreamsPerTask")
     configuration = streams["target_tracking_scaling_policy_configuration"]
-    assert configuration["target_value"] == 2
+    assert (configuration["target_value"], configuration["disable_scale_in"]) == (2, True)
     assert configuration["customized_metric_specification"] == {
         "namespace": "LiveCommerce",
         "metric_name": "StreamsPerTask",

@@ -347,3 +347,12 @@ def test_the_stacks_as_they_are_break_no_rule(templates: dict[str, Template]) ->
     stacks = [StackDocument(name=name, document=template.document) for name, template in templates.items()]
 
     assert check_rules(stacks) == []
+
+
+def test_an_alarm_that_drives_autoscaling_need_not_tell_anybody(everything: Template) -> None:
+    """One that also tells people is held to all that is asked of theirs."""
+    document = copy.deepcopy(everything.document)
+    alarm = only(document, ALARM, "Scaling_IdleTasksAlarm")
+    alarm["alarm_actions"].append("${aws_sns_topic.AlarmTopic.arn}")
+
+    assert {rule for rule, _ in violations(document)} == {"alarm-treats-missing-data", "alarm-on-dashboard"}

@@ -36,7 +36,7 @@ def replace_with(resource: TerraformResource, cause: TerraformResource, attribut
 def define_terraform_data(scope: Construct, id_: str, content: Mapping[str, Any]) -> TerraformResource:
     """Define a `terraform_data`, which changes when its content does.
 
-    cdktf 0.21's own class for it wants to run `terraform version` at each synthesis, which needs no Terraform otherwise.
+    cdktf 0.21 has a class for it that runs `terraform version` at each synthesis, which needs no Terraform otherwise.
     """
     data = TerraformResource(scope, id_, terraform_resource_type="terraform_data")
     data.add_override("input", dict(content))

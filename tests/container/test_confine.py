@@ -1,8 +1,8 @@
 """What FFmpeg cannot do, tried from inside: a probe behind the same walls."""
 
+import os
 import shutil
 import signal
-import os
 import subprocess
 import sys
 import time

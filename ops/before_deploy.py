@@ -15,6 +15,7 @@ from ops.image import look_at_image
 from ops.log_bucket import look_at_log_bucket
 from ops.quotas import look_at_quotas
 from ops.references import look_at_references
+from ops.room import look_at_unprotected_broadcasts
 from ops.service import look_at_deployments, look_at_retirement
 from ops.terminal import say
 from ops.zones import look_at_zones
@@ -43,12 +44,13 @@ def check_plan(config: EnvironmentConfig, plan: Mapping[str, Any]) -> None:
         NotReadyError: AWS would refuse some of it.
     """
     looks = [partial(look_at_quotas, config, plan), partial(look_at_log_bucket, config, plan)]
-    if _updates_service(plan):
-        looks.append(partial(look_at_deployments, config))
+    if updates_service(plan):
+        looks += [partial(look_at_deployments, config), partial(look_at_unprotected_broadcasts, config)]
     _check(looks, "AWS would refuse this plan")
 
 
-def _updates_service(plan: Mapping[str, Any]) -> bool:
+def updates_service(plan: Mapping[str, Any]) -> bool:
+    """Whether it is a deployment to ECS."""
     return any(
         entry["type"] == "aws_ecs_service" and entry["change"]["actions"] == ["update"]
         for entry in plan.get("resource_changes", [])

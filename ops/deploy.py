@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ops.before_deploy import check_configuration, check_plan
+from ops.before_deploy import check_configuration, check_plan, updates_service
 from ops.credentials import check_credentials
 from ops.environment import complete, find_environment, with_account
+from ops.room import make_room
 from ops.stack import check_state_bucket, stack_outputs, streaming_terraform
 from ops.steady import wait_until_steady
 from ops.terminal import confirm, result, say
@@ -32,9 +33,12 @@ def deploy(name: str, *, yes: bool, wait_minutes: float) -> None:
     terraform = streaming_terraform(config, command)
 
     def ask() -> None:
-        check_plan(config, terraform.planned())
+        plan = terraform.planned()
+        check_plan(config, plan)
         if not yes:
             confirm(f"deploy: apply this to {name}?")
+        if updates_service(plan):
+            make_room(config)
 
     say("deploy: terraform plan ...")
     if not plan_ask_apply(terraform, ask):

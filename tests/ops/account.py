@@ -64,12 +64,14 @@ class Moment:
     deployments: tuple[Deployment, ...] = (Deployment(id="ecs-svc/1", tasks=(1,)),)
     unhealthy: tuple[int, ...] = ()  # tasks, at the load balancers
     protected: tuple[int, ...] = ()
+    desired: int = 1
     event: str = "(service live-commerce-rtmp-dev) has reached a steady state."
 
     def describe(self) -> dict[str, Any]:
         return {
             "serviceName": DEV.service_name,
             "status": "ACTIVE",
+            "desiredCount": self.desired,
             "loadBalancers": [{"targetGroupArn": "arn:ingest"}, {"targetGroupArn": "arn:playback"}],
             "events": [{"id": "1", "message": self.event}],
             "deployments": [
@@ -122,6 +124,7 @@ class Account:
     hosted_zones: dict[str, str] = field(default_factory=dict)  # id to name
     refused: dict[str, str] = field(default_factory=dict)  # operation to an error's code; "" hangs up
     asked: list[str] = field(default_factory=list)
+    updates: list[dict[str, Any]] = field(default_factory=list)  # of the service
 
     def reset(self) -> None:
         self.__init__(self.moto)  # type: ignore[misc]
@@ -198,7 +201,7 @@ class Account:
                 moment = self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
                 self._moment = moment
                 return {"services": [moment.describe()] if moment.deployments else []}
-            case "ListTasks" | "DescribeTasks" | "GetTaskProtection":
+            case "ListTasks" | "DescribeTasks" | "GetTaskProtection" | "UpdateService":
                 return self._answer_about_tasks(operation, request)
             case "ListAccountSettings":
                 return {"settings": [{"name": request["name"], "value": self.retirement_days}]}
@@ -213,6 +216,9 @@ class Account:
     def _answer_about_tasks(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """As of the last look at the service."""
         moment = getattr(self, "_moment", self.moments[0])
+        if operation == "UpdateService":
+            self.updates.append(request)
+            return {"service": moment.describe()}
         known = moment.tasks()
         if operation == "ListTasks":
             stopped = request["desiredStatus"] == "STOPPED"

@@ -1,8 +1,8 @@
 """Room for protection: ECS protects no more tasks than the service wants, those of all its deployments together.
 
 So a deployment during shows begins with a larger desired count, or its first broadcasts on new tasks would be
-unprotected until scaling has noticed; and with none that is live on an unprotected task, which ECS would stop. Nobody has
-to lower the count afterwards: scaling takes idle tasks away (constructs_lib/autoscaling.py).
+unprotected until scaling has noticed; and with none that is live on an unprotected task, which ECS would stop. Nobody
+has to lower the count afterwards: scaling takes idle tasks away (constructs_lib/autoscaling.py).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ error, and the other walls stand. docs/adr/0017-ffmpeg-behind-walls.md says why 
 
 The filter is a list of what FFmpeg needs, for amd64 and arm64. Everything else is "Operation not permitted": sockets,
 new processes and programs, files. A program that is linked dynamically has to open its libraries, so reading stays open
-to it, unlike FFmpeg in the image, which is static. FFmpeg itself is started by a path at one address of the launcher's
+to it, and to it alone. FFmpeg itself is started by a path at one address of the launcher's
 memory, which is gone after that: no other path starts anything.
 """
 
@@ -32,7 +32,7 @@ _SET_MODE_FILTER = 1
 # Without it kernels before 5.16 take speculative store bypass away from whoever is filtered, and slow it down.
 _SPEC_ALLOW = 1 << 2
 _ALLOW, _ERRNO = 0x7FFF_0000, 0x0005_0000
-_LOAD, _EQUAL, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x45, 0x54, 0x06
+_LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16  # in struct seccomp_data; of an argument the low half comes first
 _CLONE_THREAD = 0x10000
 _MAP_SHARED = 1

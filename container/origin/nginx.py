@@ -12,7 +12,7 @@ import re
 import signal
 import socket
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,11 @@ def render(settings: Settings, number: str, run: Path, play_port: int) -> str:
 def _end_with_parent() -> None:
     """Linux's PR_SET_PDEATHSIG: an origin that is killed outright must not leave its ports taken."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def _environment(sockets: Sequence[int]) -> dict[str, str]:
+    """Sockets as for nginx's own upgrades; of ours nothing else, for the backend's token is in it."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "NGINX": "".join(f"{number};" for number in sockets)}
 
 
 class Sockets(NamedTuple):
@@ -97,7 +102,7 @@ class Nginx:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "NGINX": "".join(f"{number};" for number in inherited)},  # as for its own upgrades
+            env=_environment(inherited),
             pass_fds=inherited,
             start_new_session=True,  # a group of its own: its worker can be ended with it
             preexec_fn=_end_with_parent,  # one system call, no locks; origin has no threads by then

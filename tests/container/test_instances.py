@@ -169,7 +169,7 @@ def test_fails_when_nginx_does_not_start(backend: Backend, tmp_path: Path, scrip
         (tmp_path / "nginx").chmod(0o755)
     with own_origin(backend, PATH=f"{tmp_path}:/bin" if script else tmp_path) as origin:
         assert origin.wait(30) == 1
-        assert origin.messages("[emerg] broken" if script else "nginx died")
+        assert origin.messages("nginx: broken" if script else "nginx died")
         assert origin.messages("nginx ended again and again")
 
 

@@ -56,13 +56,6 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Task, Tas
 Pair = tuple[Task, Task, Broadcast]
 
 
-def held_by(owner: Task) -> Callable[[], bool]:
-    """Whether the owner has a request in hand that waits for the next part."""
-    return lambda: any(
-        rendition._waiters for stream in owner.streams.values() for rendition in stream.renditions.values()
-    )
-
-
 # --- where an answer comes from ---
 
 

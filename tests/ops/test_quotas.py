@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 PROD = shipped_configs()[1]
-FARGATE, EIPS, VPCS, NATS = "L-3032A538", "L-0263D0A3", "L-F678F1CE", "L-FE5A380F"
+FARGATE, EIPS, NATS = "L-3032A538", "L-0263D0A3", "L-FE5A380F"
 Json = dict[str, Any]
 
 

@@ -96,7 +96,7 @@ class World:
         task.look()
 
     def deploy(self) -> bool:
-        """As `make deploy`: not while a busy task is unprotected; and ECS shall want enough for old and new ones."""
+        """By somebody who waits until every busy task is protected, and has ECS want enough for old and new ones."""
         if any(task.busy and not task.protected for task in self.tasks):
             return False
         self._want(self.service.desired + sum(task.protected for task in self.tasks))

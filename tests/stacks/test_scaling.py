@@ -137,7 +137,7 @@ def test_busy_tasks_beyond_the_desired_ones_are_protected_within_minutes(prod: T
     for task in world.tasks:
         task.shows = 1
     world.run(1)
-    world.revision += 1  # a deployment that was begun past make deploy
+    world.revision += 1  # a deployment, as `make deploy` begins one
     world.run(1)
     for task in [task for task in world.tasks if task.revision == world.revision]:
         task.shows = 1

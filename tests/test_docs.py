@@ -1,0 +1,104 @@
+"""What the documents point at is there: files and headings of links, targets of `make`, commands of `python -m ops`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README, RUNBOOK = ROOT / "README.md", ROOT / "docs" / "runbook.md"
+PAGES = {
+    str(page.relative_to(ROOT)): page.read_text()
+    for page in [README, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "tests" / "offline_terraform" / "README.md"]
+}
+MAKEFILE = (ROOT / "Makefile").read_text()
+OURS = "bench|cdk_terrain|config|constructs_lib|container|docs|environments|ops|origin|policy|scripts|stacks|tests"
+LONGEST_LINE = 120
+
+
+def found(pattern: str) -> list[tuple[str, str]]:
+    """Page and text, for each place where the pattern fits."""
+    return [(page, text) for page, whole in PAGES.items() for text in re.findall(pattern, whole, re.MULTILINE)]
+
+
+def anchors(page: Path) -> set[str]:
+    """A page's headings as GitHub links to them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def leads_somewhere(page: str, target: str) -> bool:
+    path, _, anchor = target.partition("#")
+    linked = (ROOT / page).parent / path if path else ROOT / page
+    return linked.exists() and (not anchor or anchor in anchors(linked))
+
+
+def test_relative_links_lead_somewhere() -> None:
+    """To a file or folder of the repository, and to a heading where one is named."""
+    links = [(page, target) for page, target in found(r"\]\(([^)\s]+)\)") if not re.match(r"[a-z]+:", target)]
+
+    assert links
+    assert [link for link in links if not leads_somewhere(*link)] == []
+
+
+def test_files_that_are_named_by_their_path_are_there() -> None:
+    """Whatever is in code style and begins like a path of ours; `origin/…` is short for `container/origin/…`."""
+    paths = found(rf"`((?:{OURS})/[\w./-]*\w/?)`")
+
+    assert paths
+    assert [each for each in paths if not any((root / each[1]).exists() for root in (ROOT, ROOT / "container"))] == []
+
+
+def test_tests_that_are_named_without_a_folder_are_there() -> None:
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+
+    assert [each for each in found(r"`(test_\w+\.py)`") if each[1] not in tests] == []
+
+
+def test_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", MAKEFILE, re.MULTILINE))
+
+    assert [each for each in found(r"(?:`|^)make\s+([a-z][a-z0-9-]*)") if each[1] not in targets] == []
+
+
+def test_commands_of_ops_exist() -> None:
+    commands = re.findall(r'^    "([a-z-]+)": "', (ROOT / "ops" / "__main__.py").read_text(), re.MULTILINE)
+
+    assert [each for each in found(r"python -m ops ([a-z-]+)") if each[1] not in commands] == []
+
+
+def test_rules_of_ours_exist() -> None:
+    """Where the page about AWS's limits names one after the word policy."""
+    rules = re.findall(r'^    "([a-z-]+)": ', (ROOT / "policy" / "rules.py").read_text(), re.MULTILINE)
+    named = re.findall(r"policy \(`([a-z-]+)`", PAGES["docs/aws-limits.md"])
+
+    assert named
+    assert [rule for rule in named if rule not in rules] == []
+
+
+def test_the_readme_lists_every_target_with_a_help_text() -> None:
+    targets = re.findall(r"^([a-z][a-z0-9-]*):.*## ", MAKEFILE, re.MULTILINE)
+
+    assert [target for target in targets if not re.search(rf"`make {target}[ `]", PAGES["README.md"])] == []
+
+
+def test_every_reason_for_a_refusal_is_in_the_runbook() -> None:
+    source = (ROOT / "container" / "origin" / "ingest.py").read_text()
+    reasons = re.findall(r'"(\w+)"', source.partition("Reason = Literal[")[2].partition("]")[0])
+
+    assert reasons
+    assert [reason for reason in reasons if f"`{reason}`" not in RUNBOOK.read_text()] == []
+
+
+def test_prose_is_no_wider_than_code() -> None:
+    """Rows of tables cannot be broken, and code is as wide as it is."""
+    prose = {page: re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL) for page, text in PAGES.items()}
+    lines = [(page, line) for page, text in prose.items() for line in text.splitlines() if not line.startswith("|")]
+
+    assert [line for line in lines if len(line[1]) > LONGEST_LINE] == []
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -187,7 +187,7 @@ golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant
 
 .PHONY: lock
 lock: .venv/.all-ready ## resolve Pipfile and package.json anew, and take registry addresses out of the lock files
-	@PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock --categories "packages dev-packages origin"
+	@PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock --categories "packages dev-packages origin pipenv audit"
 	@PIPENV_PIPFILE=cdk_terrain/Pipfile PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock
 	@scripts/npm.sh install --package-lock-only --no-audit --no-fund
 	@scripts/npm.sh --prefix container/player install --package-lock-only --no-audit --no-fund

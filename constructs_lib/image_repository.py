@@ -50,7 +50,11 @@ class ImageRepository(Construct):
 
 
 def lifecycle_policy(*, kept_images: int, untagged_days: int) -> str:
-    """Return ECR's lifecycle rules as JSON (ECR user guide, "Lifecycle policy properties")."""
+    """Return ECR's lifecycle rules as JSON (ECR user guide, "Lifecycle policy properties").
+
+    A push is an index with a tag, and in it an image and its attestations without one: only tags are counted. What an
+    index names does not expire before the index does.
+    """
     rules = [
         {
             "rulePriority": 1,
@@ -66,7 +70,12 @@ def lifecycle_policy(*, kept_images: int, untagged_days: int) -> str:
         {
             "rulePriority": 2,
             "description": f"the newest {kept_images} images stay, to roll back to",
-            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept_images},
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": ["*"],
+                "countType": "imageCountMoreThan",
+                "countNumber": kept_images,
+            },
             "action": {"type": "expire"},
         },
     ]

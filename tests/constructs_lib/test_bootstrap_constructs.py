@@ -64,10 +64,13 @@ def test_image_tags_never_move_and_images_are_scanned(bootstrap: Template) -> No
 
 
 def test_old_images_go_and_enough_stay_to_roll_back_to() -> None:
-    """ECR applies rules by priority, and "any" must come last."""
+    """Counted are tags: what an index holds has none, and a push is an index, an image and its attestations."""
     rules = json.loads(lifecycle_policy(kept_images=30, untagged_days=14))["rules"]
 
-    assert [(rule["rulePriority"], rule["selection"]["tagStatus"]) for rule in rules] == [(1, "untagged"), (2, "any")]
+    assert [(rule["rulePriority"], rule["selection"]["tagStatus"]) for rule in rules] == [
+        *((1, "untagged"), (2, "tagged")),
+    ]
+    assert rules[1]["selection"]["tagPatternList"] == ["*"]
     assert rules[1]["selection"]["countNumber"] == 30
 
 

@@ -135,6 +135,10 @@ destroy-bootstrap: known-env .venv/.all-ready ## the same for what bootstrap mad
 broadcasts: known-env .venv/.all-ready ## what is live in ENV (dev), and on which task (TASK=<ARN> picks one)
 	@$(PY) -m ops broadcasts $(ENV) $(if $(TASK),--task $(TASK))
 
+.PHONY: vulnerabilities
+vulnerabilities: known-env .venv/.all-ready ## what ECR's scanner knows of the image of ENV (dev); fails where a fix is to be had
+	@$(PY) -m ops vulnerabilities $(ENV)
+
 .PHONY: outputs
 outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of ENV (dev)
 	@$(PY) -m ops outputs $(ENV)

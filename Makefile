@@ -135,6 +135,10 @@ destroy-bootstrap: known-env .venv/.all-ready ## the same for what bootstrap mad
 broadcasts: known-env .venv/.all-ready ## what is live in ENV (dev), and on which task (TASK=<ARN> picks one)
 	@$(PY) -m ops broadcasts $(ENV) $(if $(TASK),--task $(TASK))
 
+.PHONY: vulnerabilities
+vulnerabilities: known-env .venv/.all-ready ## what ECR's scanner knows of the image of ENV (dev); fails where a fix is to be had
+	@$(PY) -m ops vulnerabilities $(ENV)
+
 .PHONY: outputs
 outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of ENV (dev)
 	@$(PY) -m ops outputs $(ENV)
@@ -187,7 +191,7 @@ golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant
 
 .PHONY: lock
 lock: .venv/.all-ready ## resolve Pipfile and package.json anew, and take registry addresses out of the lock files
-	@PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock --categories "packages dev-packages origin"
+	@PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock --categories "packages dev-packages origin pipenv audit"
 	@PIPENV_PIPFILE=cdk_terrain/Pipfile PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock
 	@scripts/npm.sh install --package-lock-only --no-audit --no-fund
 	@scripts/npm.sh --prefix container/player install --package-lock-only --no-audit --no-fund

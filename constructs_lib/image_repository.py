@@ -17,13 +17,14 @@ from constructs import Construct
 if TYPE_CHECKING:
     from cdktf_cdktf_provider_aws.kms_key import KmsKey
 
+ENTRIES_OF_A_PUSH = 3  # docs/adr/0021
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImageRepositoryProps:
     name: str
     encryption_key: KmsKey
     kept_images: int = 30
-    untagged_days: int = 14
 
 
 class ImageRepository(Construct):
@@ -45,28 +46,25 @@ class ImageRepository(Construct):
             self,
             "Lifecycle",
             repository=self.repository.name,
-            policy=lifecycle_policy(kept_images=props.kept_images, untagged_days=props.untagged_days),
+            policy=lifecycle_policy(kept_images=props.kept_images),
         )
 
 
-def lifecycle_policy(*, kept_images: int, untagged_days: int) -> str:
-    """Return ECR's lifecycle rules as JSON (ECR user guide, "Lifecycle policy properties")."""
+def lifecycle_policy(*, kept_images: int) -> str:
+    """Return ECR's lifecycle rules as JSON (ECR user guide, "Lifecycle policy properties").
+
+    A push is three entries: an index, and untagged in it the image and its attestations. A rule about untagged ones
+    would rest on ECR sparing what an index names; by count, the entries of a push go together.
+    """
     rules = [
         {
             "rulePriority": 1,
-            "description": f"untagged images go after {untagged_days} days",
+            "description": f"the newest {kept_images} pushes stay, to roll back to",
             "selection": {
-                "tagStatus": "untagged",
-                "countType": "sinceImagePushed",
-                "countUnit": "days",
-                "countNumber": untagged_days,
+                "tagStatus": "any",
+                "countType": "imageCountMoreThan",
+                "countNumber": kept_images * ENTRIES_OF_A_PUSH,
             },
-            "action": {"type": "expire"},
-        },
-        {
-            "rulePriority": 2,
-            "description": f"the newest {kept_images} images stay, to roll back to",
-            "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": kept_images},
             "action": {"type": "expire"},
         },
     ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 import signal
 import sys
+from pathlib import Path
 
+from ops.accepted_vulnerabilities import ACCEPTED
 from ops.bootstrap import bootstrap
 from ops.broadcasts import print_broadcasts
 from ops.deploy import deploy, print_backend_settings
@@ -15,6 +18,7 @@ from ops.errors import FailedError
 from ops.processes import TerminatedError, end_on_sigterm
 from ops.steady import MOST_WAIT_MINUTES, WAIT_MINUTES
 from ops.terminal import say
+from ops.vulnerabilities import SEVERITIES, print_vulnerabilities
 
 _HELP = {
     "bootstrap": "make state bucket, key and image repository, and move their state into the bucket",
@@ -22,6 +26,7 @@ _HELP = {
     "destroy": "show what would go, have the environment's name typed, destroy the streaming stack",
     "destroy-bootstrap": "the same for what bootstrap made: state bucket, key, images, deploy role",
     "broadcasts": "list what is live, and on which task",
+    "vulnerabilities": "wait for ECR's scan of the image, list what it found, fail where a fix is to be had",
     "outputs": "print the lines for the backend's .env",
 }
 
@@ -46,7 +51,27 @@ def _arguments() -> argparse.Namespace:
             )
         if name == "broadcasts":
             command.add_argument("--task", metavar="TASK", help="on this one only: its ARN, or the last part of it")
+        if name == "vulnerabilities":
+            command.add_argument(
+                "--digest", type=_digest, metavar="DIGEST", help="of another image than the configured"
+            )
+            command.add_argument(
+                "--severity", choices=SEVERITIES, default="HIGH", help="fail from here on (%(default)s)"
+            )
+            command.add_argument(
+                "--accepted",
+                type=Path,
+                default=ACCEPTED,
+                metavar="FILE",
+                help="what was looked at and accepted (policy/accepted_vulnerabilities.toml)",
+            )
     return parser.parse_args()
+
+
+def _digest(text: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"must be sha256:<64 hex digits>, got {text}")
+    return text
 
 
 def _minutes(text: str) -> float:
@@ -69,6 +94,10 @@ def _run(arguments: argparse.Namespace) -> None:
             destroy_bootstrap(name)
         case "broadcasts":
             print_broadcasts(name, arguments.task)
+        case "vulnerabilities":
+            print_vulnerabilities(
+                name, digest=arguments.digest, severity=arguments.severity, accepted=arguments.accepted
+            )
         case _:
             print_backend_settings(name)
 

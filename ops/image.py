@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ops.asking import Findings, UnansweredError, ask, client, error_code
+from ops.errors import NotReadyError
 
 if TYPE_CHECKING:
     from config.environment import EnvironmentConfig
@@ -33,14 +34,14 @@ def look_at_image(config: EnvironmentConfig) -> Findings:
         UnansweredError: AWS did not tell.
     """
     try:
-        manifest = _manifest(config)
+        image = _image(config, _configured(config))
     except _NoRepositoryError:
-        problem = f"there is no repository {config.repository_name}: make bootstrap ENV={config.name}"
-        return Findings(problems=[problem])
-    if manifest is None:
+        return Findings(problems=[_no_repository(config)])
+    if image is None:
         return Findings(
             problems=[f"task.{_key(config)}: {config.image} is not in ECR, no task could start. {_build(config)}"]
         )
+    manifest = _json(image["imageManifest"], "the image's manifest")
     wanted = _PLATFORMS[config.task.architecture]
     built_for = _architectures(config, manifest)
     if wanted in built_for:
@@ -52,8 +53,43 @@ def look_at_image(config: EnvironmentConfig) -> Findings:
     return Findings(problems=[problem])
 
 
+def digest_for_processor(config: EnvironmentConfig, digest: str | None) -> str:
+    """The digest of the image itself: of an index, of the image in it that the tasks run.
+
+    Without `digest` it is the configured image.
+
+    Raises:
+        NotReadyError: there is no such image.
+        UnansweredError: AWS did not tell.
+    """
+    wanted = {"imageDigest": digest} if digest is not None else _configured(config)
+    try:
+        image = _image(config, wanted)
+    except _NoRepositoryError:
+        raise NotReadyError(_no_repository(config)) from None
+    if image is None:
+        raise NotReadyError(f"{config.repository_url} has no image {next(iter(wanted.values()))}. {_build(config)}")
+    manifest = _json(image["imageManifest"], "the image's manifest")
+    if "manifests" not in manifest:
+        return str(image["imageId"]["imageDigest"])
+    architecture = _PLATFORMS[config.task.architecture]
+    for entry in manifest["manifests"]:
+        if entry.get("platform", {}).get("architecture") == architecture:
+            return str(entry["digest"])
+    raise NotReadyError(f"{next(iter(wanted.values()))} has no image for {architecture}. {_build(config)}")
+
+
 class _NoRepositoryError(Exception):
     pass
+
+
+def _no_repository(config: EnvironmentConfig) -> str:
+    return f"there is no repository {config.repository_name}: make bootstrap ENV={config.name}"
+
+
+def _configured(config: EnvironmentConfig) -> dict[str, str]:
+    task = config.task
+    return {"imageDigest": task.image_digest} if task.image_digest is not None else {"imageTag": str(task.image_tag)}
 
 
 def _key(config: EnvironmentConfig) -> str:
@@ -67,17 +103,15 @@ def _build(config: EnvironmentConfig) -> str:
     )
 
 
-def _manifest(config: EnvironmentConfig) -> dict[str, Any] | None:
+def _image(config: EnvironmentConfig, image_id: dict[str, str]) -> dict[str, Any] | None:
     ecr = client(config, "ecr")
-    task = config.task
-    image = {"imageDigest": task.image_digest} if task.image_digest is not None else {"imageTag": task.image_tag}
 
     def get() -> Any:
         try:
             return ecr.batch_get_image(
                 registryId=config.aws.account,
                 repositoryName=config.repository_name,
-                imageIds=[image],
+                imageIds=[image_id],
                 acceptedMediaTypes=[*_INDEX_TYPES, *_MANIFEST_TYPES],
             )
         except ClientError as error:
@@ -86,8 +120,8 @@ def _manifest(config: EnvironmentConfig) -> dict[str, Any] | None:
             raise
 
     images = ask(get, "the image (ecr:BatchGetImage)")["images"]
-    manifest: dict[str, Any] | None = _json(images[0]["imageManifest"], "the image's manifest") if images else None
-    return manifest
+    image: dict[str, Any] | None = images[0] if images else None
+    return image
 
 
 def _architectures(config: EnvironmentConfig, manifest: dict[str, Any]) -> set[str]:

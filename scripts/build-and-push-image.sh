@@ -15,6 +15,10 @@ built again: its digest is printed.
 
   --platform PLATFORM  linux/arm64 or linux/amd64; without it, what task.architecture in environments/<env>.toml says
   --engine ENGINE      docker (with buildx) or podman; without it, the first of the two that is installed
+  --base IMAGE         what it is built on, a tag or NAME@sha256:<64 hex digits>; without it, debian:bookworm-slim. A tag is
+                       resolved once: all stages come from that digest, and the image's labels say which
+  --rebuild            build again what is there already, without caches, so that Debian's fixes since then are in it;
+                       the tag gets the suffix -<time>
   --allow-dirty        push uncommitted changes in container/ too; the tag gets the suffix -dirty-<time>
   --dry-run            print the commands and run none of them; the account is CDK_DEFAULT_ACCOUNT or 123456789012
   --help               this text
@@ -40,15 +44,16 @@ run() {
   fi
 }
 
-dry_run=no allow_dirty=no platform='' engine='' positional=()
+dry_run=no allow_dirty=no rebuild=no platform='' engine='' base=debian:bookworm-slim positional=()
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit 0 ;;
     --dry-run) dry_run=yes ;;
     --allow-dirty) allow_dirty=yes ;;
-    --platform | --engine)
+    --rebuild) rebuild=yes ;;
+    --platform | --engine | --base)
       [ $# -ge 2 ] || fail 2 "$1 needs a value"
-      if [ "$1" = --platform ]; then platform=$2; else engine=$2; fi
+      printf -v "${1#--}" %s "$2"
       shift
       ;;
     -*) fail 2 "unknown option $1 (--help lists them)" ;;
@@ -74,6 +79,10 @@ if [ -z "$platform" ]; then
 fi
 case $platform in linux/arm64 | linux/amd64) ;; *) fail 2 "platform must be linux/arm64 or linux/amd64, got '$platform'" ;; esac
 
+DIGEST='^sha256:[0-9a-f]{64}$'
+[[ ${base%%@*} =~ ^[a-z0-9][a-zA-Z0-9._/:-]*$ && ($base != *@* || ${base#*@} =~ $DIGEST) ]] ||
+  fail 2 "base must be NAME:TAG or NAME@sha256:<64 hex digits>, got '$base'"
+
 if [ -z "$engine" ]; then
   engine=$(basename "$(command -v docker || command -v podman || true)")
   [ -n "$engine" ] || fail 3 "neither docker nor podman is installed"
@@ -86,16 +95,24 @@ if [ "$dry_run" = no ]; then
   if [ "$engine" = docker ] && ! docker buildx version >/dev/null 2>&1; then
     fail 3 "docker has no buildx plugin, which building for $platform needs"
   fi
+  # Attestations need a builder of its own, or Docker's containerd image store (BuildKit, "Attestation storage").
+  if [ "$engine" = docker ] && docker buildx inspect 2>/dev/null | grep -E '^Driver: +docker$' >/dev/null &&
+    ! docker info --format '{{.DriverStatus}}' 2>/dev/null | grep containerd >/dev/null; then
+    fail 3 "docker's own builder makes no SBOM; make another: docker buildx create --use --driver docker-container"
+  fi
 fi
 
 tag=$(git log -1 --format=%h --abbrev=12 -- container)
 [ -n "$tag" ] || fail 3 "container/ is in no commit yet"
 revision=$(git log -1 --format=%H -- container)
+now=$(date -u +%Y%m%dT%H%M%SZ)
 if [ -n "$(git status --porcelain -- container)" ]; then
   [ "$allow_dirty" = yes ] ||
     fail 3 "container/ has uncommitted changes, so a commit would not say what is in the image: commit, or --allow-dirty"
-  tag="$tag-dirty-$(date -u +%Y%m%dT%H%M%SZ)"
+  tag="$tag-dirty-$now"
   revision="$revision-dirty"
+elif [ "$rebuild" = yes ]; then
+  tag="$tag-$now"
 fi
 
 expected_account=${CDK_DEFAULT_ACCOUNT:-}
@@ -142,16 +159,44 @@ log_in() {
   fi
 }
 
+# What the tag of the base image means now: sets base_digest.
+resolve_base() {
+  if [[ $base == *@* ]]; then
+    base_digest=${base#*@}
+    return
+  fi
+  local resolve=(docker buildx imagetools inspect --format '{{.Manifest.Digest}}' "$base")
+  if [ "$engine" = podman ]; then
+    run podman pull --quiet --platform "$platform" "$base" >&2 || fail 1 "podman cannot pull $base"
+    resolve=(podman image inspect --format '{{.Digest}}' "$base")
+  fi
+  if [ "$dry_run" = yes ]; then
+    run "${resolve[@]}"
+    base_digest=sha256:AS_PRINTED_BY_THAT
+    return
+  fi
+  base_digest=$("${resolve[@]}") || fail 1 "$engine cannot look $base up (--base NAME@sha256:... needs no look)"
+  [[ $base_digest =~ $DIGEST ]] || fail 1 "what $engine says of $base is no digest: '$base_digest'"
+}
+
 build_and_push() {
-  local arguments=(--platform "$platform" --target rtmp --build-arg "VERSION=$tag" --build-arg "REVISION=$revision")
+  resolve_base
+  local name=${base%%@*}
+  echo "build-and-push-image: built on $name@$base_digest" >&2
+  local arguments=(
+    --platform "$platform" --target rtmp --build-arg "VERSION=$tag" --build-arg "REVISION=$revision"
+    --build-arg "BASE=$name@$base_digest" --build-arg "BASE_NAME=$name" --build-arg "BASE_DIGEST=$base_digest"
+  )
+  [ "$rebuild" = no ] || arguments+=(--no-cache)
   if [ "$engine" = docker ]; then
-    # Without provenance: the digest is then that of the image, not of an index round it.
-    run docker buildx build "${arguments[@]}" --provenance=false --tag "$image" --push container ||
+    # What is pushed is an index: the image, and beside it what it was made of and how. The digest is the index's.
+    run docker buildx build "${arguments[@]}" --sbom=true --provenance=mode=max --tag "$image" --push container ||
       fail 1 "build or push failed"
   else
-    # Only the docker format has a HEALTHCHECK.
+    # Only the docker format has a HEALTHCHECK. Podman attests nothing.
     run podman build "${arguments[@]}" --format docker --tag "$image" container || fail 1 "build failed"
     run podman push "$image" || fail 1 "push failed"
+    echo "build-and-push-image: podman pushes no SBOM and no provenance; docker with buildx does" >&2
   fi
 }
 
@@ -169,3 +214,4 @@ else
 fi
 echo "build-and-push-image: put this into [task] of $environment_file, in place of image_tag:" >&2
 echo "image_digest = \"$digest\""
+echo "build-and-push-image: its known vulnerabilities: python -m ops vulnerabilities $environment --digest $digest" >&2

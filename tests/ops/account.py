@@ -1,8 +1,8 @@
 """An AWS account as `python -m ops` sees it: moto, and in front of it answers to what moto cannot tell.
 
 moto starts no tasks, validates no certificates, has quotas of the VPC only, fixed zones, hosted zones with ids like no
-other, and no way to an image's configuration. Those questions are answered here, from what a test sets; every other one
-goes on to moto. Real clients ask over real HTTP.
+other, no way to an image's configuration, and is done with a scan before anybody has waited. Those questions are
+answered here, from what a test sets; every other one goes on to moto. Real clients ask over real HTTP.
 """
 
 from __future__ import annotations
@@ -39,10 +39,33 @@ def zones_that_do() -> dict[str, str]:
     return dict(zip(letters, ("apne2-az2", "apne2-az3", "apne2-az4", "apne2-az1"), strict=False))
 
 
-def index_of(*architectures: str) -> dict[str, Any]:
-    """A manifest of an image for several processors, as buildx pushes it: with an attestation of none."""
-    platforms = [{"architecture": name, "os": "linux"} for name in (*architectures, "unknown")]
-    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{"platform": platform} for platform in platforms]}
+def digest_of(character: str) -> str:
+    return "sha256:" + character * 64
+
+
+def index_of(*architectures: str, image: str = digest_of("a")) -> dict[str, Any]:
+    """A manifest of an image for several processors, as buildx pushes it: with attestations, for a processor of none.
+
+    Each has a digest of its own; the first image has `image`.
+    """
+    digests = [image, *(digest_of(character) for character in "bcd")]
+    images = [
+        {"mediaType": MANIFEST, "digest": digest, "platform": {"architecture": name, "os": "linux"}}
+        for name, digest in zip(architectures, digests, strict=False)
+    ]
+    attestations = [
+        {
+            "mediaType": MANIFEST,
+            "digest": digest_of("e"),
+            "platform": {"architecture": "unknown", "os": "unknown"},
+            "annotations": {
+                "vnd.docker.reference.digest": each["digest"],
+                "vnd.docker.reference.type": "attestation-manifest",
+            },
+        }
+        for each in images
+    ]
+    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*attestations, *images]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +141,7 @@ class Account:
     vcpus_in_use: float = 0.0
     image: dict[str, Any] | None = field(default_factory=lambda: index_of("arm64", "amd64"))
     image_configuration: bytes = b"{}"
+    scans: list[dict[str, Any]] = field(default_factory=list)  # one for each look, the last one stays; none: moto's
     moments: list[Moment] = field(default_factory=lambda: [Moment()])  # one for each look; the last one stays
     retirement_days: str = "14"
     certificate: dict[str, Any] = field(default_factory=dict)  # Status and DomainName of any that is asked for
@@ -195,8 +219,8 @@ class Account:
         match operation:
             case "GetServiceQuota" | "GetAWSDefaultServiceQuota" if self.applied or "Default" in operation:
                 return self._quota(request["QuotaCode"])  # else moto: no such resource, for all but the VPC's
-            case "BatchGetImage" | "GetDownloadUrlForLayer":
-                return self._answer_about_image(operation)
+            case "BatchGetImage" | "GetDownloadUrlForLayer" | "DescribeImageScanFindings":
+                return self._answer_about_image(operation, request)
             case "DescribeServices":
                 moment = self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
                 self._moment = moment
@@ -207,11 +231,15 @@ class Account:
                 return {"settings": [{"name": request["name"], "value": self.retirement_days}]}
         return {"Certificate": self.certificate} if operation == "DescribeCertificate" and self.certificate else None
 
-    def _answer_about_image(self, operation: str) -> dict[str, Any]:
+    def _answer_about_image(self, operation: str, request: dict[str, Any]) -> dict[str, Any] | None:
+        if operation == "DescribeImageScanFindings":
+            return (self.scans.pop(0) if len(self.scans) > 1 else self.scans[0]) if self.scans else None
         if operation == "GetDownloadUrlForLayer":
             return {"downloadUrl": f"{self.endpoint}/image-configuration"}
-        images = [{"imageManifest": json.dumps(self.image)}] if self.image else []
-        return {"images": images, "failures": []}
+        if not self.image:
+            return {"images": [], "failures": []}
+        image_id = {"imageDigest": digest_of("f"), **request["imageIds"][0]}
+        return {"images": [{"imageId": image_id, "imageManifest": json.dumps(self.image)}], "failures": []}
 
     def _answer_about_tasks(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """As of the last look at the service."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ops.asking import UnansweredError
-from ops.image import look_at_image
-from tests.ops.account import DEV, MANIFEST, index_of
+from ops.errors import NotReadyError
+from ops.image import digest_for_processor, look_at_image
+from tests.ops.account import DEV, MANIFEST, digest_of, index_of
 
 if TYPE_CHECKING:
     from config.environment import EnvironmentConfig
@@ -84,3 +85,32 @@ def test_no_permission_is_no_answer(asking: Account) -> None:
 
     with pytest.raises(UnansweredError, match=r"the image \(ecr:BatchGetImage\): AccessDeniedException"):
         look_at_image(DEV)
+
+
+def test_of_an_index_the_image_for_the_tasks_processor_counts(asking: Account) -> None:
+    """Neither the index, nor an attestation, nor the image for another processor: nobody scans or runs these."""
+    asking.image = index_of("amd64", "arm64")
+
+    assert digest_for_processor(with_task(architecture="ARM64"), digest_of("0")) == digest_of("b")
+    assert digest_for_processor(with_task(architecture="X86_64"), None) == digest_of("a")
+
+
+def test_an_image_without_an_index_is_itself(asking: Account) -> None:
+    """By digest or by tag."""
+    asking.image = SINGLE
+
+    assert digest_for_processor(DEV, digest_of("0")) == digest_of("0")
+    assert digest_for_processor(with_task(image_tag="0.1.0", image_digest=None), None) == digest_of("f")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"), [(None, "has no image sha256:00"), (index_of("amd64"), "has no image for arm64")]
+)
+def test_fails_when_there_is_no_such_image(asking: Account, manifest: dict[str, Any] | None, says: str) -> None:
+    """With what to type."""
+    asking.image = manifest
+
+    with pytest.raises(NotReadyError, match=says) as failed:
+        digest_for_processor(with_task(architecture="ARM64"), digest_of("0"))
+
+    assert str(failed.value).endswith(BUILD)

@@ -15,6 +15,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "build-and-push-image
 ACCOUNT = "210987654321"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.ap-northeast-2.amazonaws.com"
 DIGEST = "sha256:" + "ab" * 32
+BASE_DIGEST = "sha256:" + "ba" * 32
+BASE = f"debian:bookworm-slim@{BASE_DIGEST}"
 
 # Each stand-in writes down how it was called; the state is files: `pushed` holds the tag that ECR has.
 AWS = """#!/bin/bash
@@ -34,11 +36,18 @@ echo "$(basename "$0") $*" >>calls
 [[ "$1" != login ]] || cat >password
 [[ "$1 $2" != "buildx version" ]] || [ ! -e no-buildx ] || exit 1
 [[ "$1 $2" != "buildx build" ]] || [ ! -e broken-build ] || exit 17
+case "$1 $2" in
+  "buildx inspect") if [ -e own-builder ]; then echo "Driver:  docker"; else echo "Driver: docker-container"; fi ;;
+  "info --format") if [ -e containerd-store ]; then echo "[[driver-type io.containerd.snapshotter.v1]]"; fi ;;
+  "buildx imagetools" | "image inspect")
+    [ ! -e no-base ] || exit 1
+    if [ -e odd-base ]; then echo latest; else echo BASE_DIGEST; fi ;;
+esac
 for argument in "$@"; do
   [[ $argument != *:* || $argument != *dkr.ecr* ]] || image=$argument
 done
 [[ "$*" != *push* ]] || echo "${image##*:}" >pushed
-"""
+""".replace("BASE_DIGEST", BASE_DIGEST)
 
 
 @dataclass
@@ -69,9 +78,9 @@ class Checkout:
         (self.folder / name).write_text(text)
 
     def calls(self) -> list[str]:
-        """What was called, in order; asking docker for its plug-in is no news."""
+        """What was called, in order; asking docker what it is able to do is no news."""
         calls = (self.folder / "calls").read_text().splitlines() if (self.folder / "calls").exists() else []
-        return [call for call in calls if call != "docker buildx version"]
+        return [call for call in calls if not re.match("docker (buildx (version|inspect)|info)", call)]
 
     def tag(self) -> str:
         return self.git("log", "-1", "--format=%h", "--abbrev=12", "--", "container")
@@ -110,13 +119,18 @@ def test_builds_pushes_and_says_what_to_write_down(checkout: Checkout) -> None:
         ["aws", "sts"],
         ["aws", "ecr"],  # is the tag there?
         *sorted([["aws", "ecr"], ["docker", "login"]], key=lambda call: call != calls_at(calls, 2)),
+        ["docker", "buildx"],  # which digest has the base?
         ["docker", "buildx"],
         ["aws", "ecr"],  # which digest has it?
     ]
-    assert calls[4] == (
+    assert calls[4] == "docker buildx imagetools inspect --format {{.Manifest.Digest}} debian:bookworm-slim"
+    assert calls[5] == (
         f"docker buildx build --platform linux/arm64 --target rtmp --build-arg VERSION={checkout.tag()} "
-        f"--build-arg REVISION={revision} --provenance=false --tag {image} --push container"
+        f"--build-arg REVISION={revision} --build-arg BASE={BASE} --build-arg BASE_NAME=debian:bookworm-slim "
+        f"--build-arg BASE_DIGEST={BASE_DIGEST} --sbom=true --provenance=mode=max --tag {image} --push container"
     )
+    assert f"built on {BASE}\n" in done.stderr
+    assert f"python -m ops vulnerabilities dev --digest {DIGEST}\n" in done.stderr
     assert f"docker login --username AWS --password-stdin {REGISTRY}" in calls
     assert (checkout.folder / "password").read_text() == "secret\n"
 
@@ -166,8 +180,53 @@ def test_podman_builds_an_image_with_a_health_check(checkout: Checkout) -> None:
     image = f"{REGISTRY}/live-commerce-rtmp-dev:{checkout.tag()}"
     assert done.returncode == 0, done.stderr
     calls = [call for call in checkout.calls() if call.startswith("podman") and "login" not in call]
-    assert re.fullmatch(rf"podman build --platform linux/arm64 .* --format docker --tag {image} container", calls[0])
-    assert calls[1:] == [f"podman push {image}"]
+    assert calls[:2] == [
+        "podman pull --quiet --platform linux/arm64 debian:bookworm-slim",
+        "podman image inspect --format {{.Digest}} debian:bookworm-slim",
+    ]
+    assert re.fullmatch(
+        rf"podman build --platform linux/arm64 .* --build-arg BASE={BASE} .* --format docker --tag {image} container",
+        calls[2],
+    )
+    assert calls[3:] == [f"podman push {image}"]
+    assert "podman pushes no SBOM" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["debian:bookworm-slim", "mirror.example:5000/debian", "debian:bookworm-20261019-slim"]
+)
+def test_a_base_with_its_digest_is_taken_as_it_is(checkout: Checkout, name: str) -> None:
+    """Nothing is looked up: the same image again, or one of the operator's own."""
+    done = checkout.run("dev", "ap-northeast-2", "--base", f"{name}@{BASE_DIGEST}")
+    assert done.returncode == 0, done.stderr
+    calls = "\n".join(checkout.calls())
+    assert f"--build-arg BASE={name}@{BASE_DIGEST} --build-arg BASE_NAME={name} " in calls
+    assert "imagetools" not in calls
+
+
+def test_another_tag_as_base_is_resolved(checkout: Checkout) -> None:
+    """Never built from as a tag."""
+    checkout.run("dev", "ap-northeast-2", "--base", "debian:12-slim")
+    calls = "\n".join(checkout.calls())
+    assert "imagetools inspect --format {{.Manifest.Digest}} debian:12-slim\n" in calls
+    assert f"--build-arg BASE=debian:12-slim@{BASE_DIGEST}" in calls
+
+
+def test_rebuild_takes_in_what_debian_fixed_since(checkout: Checkout) -> None:
+    """The commit's tag is taken and cannot move, so it is a tag of its own; and no cache keeps old packages."""
+    checkout.run("dev", "ap-northeast-2")
+    (checkout.folder / "calls").unlink()
+    done = checkout.run("dev", "ap-northeast-2", "--rebuild")
+    assert (done.returncode, done.stdout) == (0, f'image_digest = "{DIGEST}"\n'), done.stderr
+    assert re.fullmatch(checkout.tag() + r"-\d{8}T\d{6}Z", (checkout.folder / "pushed").read_text().strip())
+    assert "--no-cache" in "\n".join(checkout.calls())
+
+
+def test_dockers_own_builder_will_do_with_the_containerd_store(checkout: Checkout) -> None:
+    """What new installations of Docker have; it can attest."""
+    checkout.state("own-builder")
+    checkout.state("containerd-store")
+    assert checkout.run("dev", "ap-northeast-2").returncode == 0
 
 
 def test_dry_run_runs_nothing(checkout: Checkout) -> None:
@@ -178,8 +237,9 @@ def test_dry_run_runs_nothing(checkout: Checkout) -> None:
     registry = REGISTRY.replace(ACCOUNT, "123456789012")
     lines = done.stdout.splitlines()
     assert lines[0].startswith("aws ecr get-login-password --region ap-northeast-2 | docker login")
-    assert lines[1].startswith("docker buildx build")
-    assert f"{registry}/live-commerce-rtmp-dev:{checkout.tag()}" in lines[1]
+    assert lines[1].startswith("docker buildx imagetools inspect")
+    assert lines[2].startswith("docker buildx build")
+    assert f"{registry}/live-commerce-rtmp-dev:{checkout.tag()}" in lines[2]
     assert checkout.calls() == []
 
 
@@ -214,6 +274,12 @@ def test_fails_when_the_tree_is_dirty(checkout: Checkout) -> None:
         (["dev", "ap-northeast-2", "--platform"], "--platform needs a value"),
         (["dev", "ap-northeast-2", "--platform", "linux/riscv64"], "got 'linux/riscv64'"),
         (["dev", "ap-northeast-2", "--engine", "lxc"], "engine must be docker or podman, got 'lxc'"),
+        (["dev", "ap-northeast-2", "--base"], "--base needs a value"),
+        (["dev", "ap-northeast-2", "--base", ""], "base must be NAME:TAG or NAME@sha256:<64 hex digits>, got ''"),
+        (["dev", "ap-northeast-2", "--base", "debian@latest"], "got 'debian@latest'"),
+        (["dev", "ap-northeast-2", "--base", "debian@sha256:abc"], "got 'debian@sha256:abc'"),
+        (["dev", "ap-northeast-2", "--base", f"@{BASE_DIGEST}"], f"got '@{BASE_DIGEST}'"),
+        (["dev", "ap-northeast-2", "--base", f"debian@{BASE_DIGEST}0"], f"got 'debian@{BASE_DIGEST}0'"),
     ],
 )
 def test_fails_when_it_is_called_wrongly(checkout: Checkout, arguments: list[str], text: str) -> None:
@@ -240,6 +306,9 @@ def test_fails_when_the_architecture_is_unknown(checkout: Checkout) -> None:
         ("ecr-down", 1, "ECR does not answer"),
         ("no-buildx", 3, "no buildx plugin"),
         ("broken-build", 1, "build or push failed"),
+        ("no-base", 1, "docker cannot look debian:bookworm-slim up"),
+        ("odd-base", 1, "what docker says of debian:bookworm-slim is no digest: 'latest'"),
+        ("own-builder", 3, "docker buildx create --use --driver docker-container"),
     ],
 )
 def test_fails_when_the_surroundings_do(checkout: Checkout, state: str, code: int, text: str) -> None:
@@ -283,6 +352,6 @@ def test_help_names_every_option(checkout: Checkout) -> None:
     assert done.returncode == 0
     cases = re.findall(r"^ +(--[a-z-]+(?: \| --?[a-z-]+)*)\)", SCRIPT.read_text(), re.MULTILINE)
     options = {option for case in cases for option in re.findall(r"--[a-z-]+", case)}
-    assert len(options) == 5
+    assert len(options) == 7
     assert options <= set(re.findall(r"--[a-z-]+", done.stdout))
     assert os.access(SCRIPT, os.X_OK)

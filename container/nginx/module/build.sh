@@ -30,3 +30,15 @@ make -s -f "$work/out/Makefile" -j"$(nproc)" modules >"$work/log" 2>&1 || {
 }
 strip --strip-unneeded "$work/out/ngx_rtmp_module.so"
 install -D -m 644 "$work/out/ngx_rtmp_module.so" "$target"
+
+# Of which release it is, and what is ours: in Debian's own terms, so that a fix that Debian makes is seen to be missing.
+cat >"${target%.so}.dpkg" <<END
+Package: libnginx-mod-rtmp
+Status: install ok installed
+Architecture: $(dpkg --print-architecture)
+Source: libnginx-mod-rtmp
+Version: $(cat "$work/version")
+Maintainer: live-commerce
+Description: $(basename "$target"), built from Debian's source with patches of our own
+$(cd "$here/patches" && printf ' %s\n' *.patch)
+END

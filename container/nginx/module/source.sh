@@ -46,3 +46,4 @@ for patch in "$here"/patches/*.patch; do
     exit 1
   }
 done
+echo "$version" >version

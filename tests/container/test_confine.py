@@ -13,6 +13,8 @@ from origin import confine
 
 from tests.container.support import eventually
 
+pytestmark = pytest.mark.slow  # a process for each try
+
 PROBE = r"""
 import ctypes, mmap, os, resource, socket, sys, threading
 libc = ctypes.CDLL(None, use_errno=True)

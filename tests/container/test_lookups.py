@@ -389,6 +389,7 @@ async def test_fails_with_503_for_a_second_when_too_much_is_looked_up(
     assert (task.router.refusals(), task.router.refusals()) == (1, 0)
 
 
+@pytest.mark.slow
 async def test_a_flood_of_strangers_costs_no_viewer_a_part(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """DynamoDB answers no read at all; a broadcast goes on, is renewed and watched without a gap."""
     for module, name in ((known_ids, "_WAIT_SECONDS"), (leases, "_LOOK_WAIT_SECONDS")):

@@ -17,6 +17,7 @@ def test_is_built_once() -> None:
     assert module.stat().st_mtime_ns == built
 
 
+@pytest.mark.slow
 def test_fails_when_a_patch_does_not_apply(tmp_path: Path) -> None:
     """One line says which, and where it is written what to do: Debian has a new release."""
     recipe = tmp_path / "module"

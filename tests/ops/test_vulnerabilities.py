@@ -191,6 +191,7 @@ def test_fails_when_a_list_that_was_named_does_not_exist(tmp_path: Path) -> None
         read_accepted(tmp_path / "mine.toml")
 
 
+@pytest.mark.slow
 def test_the_command_fails_where_something_is_to_be_done(project: Project, aws: LocalAws, account: Account) -> None:
     """For CI: the table on standard output, status 1, and what to do; 0 once it is accepted."""
     account.image = index_of({"ARM64": "arm64", "X86_64": "amd64"}[DEV.task.architecture], image=push(aws))

@@ -69,14 +69,17 @@ class Contents:
             {
                 "Content-Type": "application/x-amz-json-1.1",
                 "X-Amz-Target": f"AmazonEC2ContainerRegistry_V20150921.{operation}",
-                # moto takes service and region from here, and checks no signature.
-                "Authorization": f"AWS4-HMAC-SHA256 Credential=x/20260101/{self.region}/ecr/aws4_request",
+                **self._somebody("ecr"),
             },
         )
 
+    def _somebody(self, service: str) -> dict[str, str]:
+        """Moto takes service and region from here, and checks no signature; nobody may not write over an object."""
+        return {"Authorization": f"AWS4-HMAC-SHA256 Credential=x/20260101/{self.region}/{service}/aws4_request"}
+
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
         """The answer; nothing when there is no such thing."""
-        request = urllib.request.Request(f"{self.endpoint}{path}", body, headers or {}, method=method)
+        request = urllib.request.Request(f"{self.endpoint}{path}", body, headers or self._somebody("s3"), method=method)
         try:
             with urllib.request.urlopen(request, timeout=_SECONDS) as response:
                 answer: bytes = response.read()

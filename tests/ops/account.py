@@ -150,6 +150,10 @@ class Account:
     asked: list[str] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)  # of the service
 
+    def show(self, moment: Moment) -> None:
+        """From now on the service is like this, also to who asks about its tasks alone."""
+        self.moments, self._moment = [moment], moment
+
     def reset(self) -> None:
         self.__init__(self.moto)  # type: ignore[misc]
 

@@ -71,7 +71,7 @@ class Project:
             except BaseException:
                 os.killpg(process.pid, 9)
                 raise
-        assert "Traceback" not in stderr
+        assert "Traceback" not in stderr, stderr
         assert "dummy" not in stdout + stderr, "a secret key was printed"
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 

@@ -206,7 +206,7 @@ def test_what_is_in_the_way_is_told_before_the_question(bootstrapped: Project, a
 def test_destroy_tells_what_is_live_before_it_asks(deployed: Project, aws: LocalAws, account: Account) -> None:
     """And what would hold it up, with the command for that."""
     log(aws, 1, (5, [stream("show")]))
-    account.moments = [Moment(protected=(1,))]
+    account.show(Moment(protected=(1,)))
 
     run = deployed.run("destroy", "dev", answer="no\n")
 

@@ -179,11 +179,11 @@ bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, c
 
 .PHONY: bench-routing
 bench-routing: .venv/.all-ready ## what it costs when another task has the stream
-	@$(PY) bench/routing.py
+	@PYTHONPATH=container $(PY) -m bench.routing
 
 .PHONY: bench-lookups
 bench-lookups: .venv/.all-ready ## what requests for ids that are nobody's cost
-	@$(PY) bench/unknown_ids.py
+	@PYTHONPATH=container $(PY) -m bench.unknown_ids
 
 .PHONY: golden
 golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant

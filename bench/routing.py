@@ -7,21 +7,16 @@ import asyncio
 import multiprocessing
 import re
 import statistics
-import sys
 import time
 from collections.abc import Callable, Coroutine
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import uvloop
+from origin.registry import Holder
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
-
-from origin.registry import Holder  # noqa: E402 # a bench is run from anywhere: the paths come first
-
-from tests.container.tasks import Broadcast, Task  # noqa: E402 - after sys.path is set
+from tests.container.tasks import Broadcast, Task
 
 SECONDS = 8
 CONNECTIONS = 20

@@ -10,28 +10,23 @@ import multiprocessing
 import os
 import re
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 import uvloop
+from origin.lease_table import DynamoDbTable
+from origin.leases import RENEW_SECONDS, LeaseRegistry
+from origin.peers import Peers
+from origin.registry import Answer, Holder, Position, RegistryUnavailableError
+from origin.routing import Router
+from origin.web import server
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "container")]
-
-from origin.lease_table import DynamoDbTable  # noqa: E402 # a bench is run from anywhere: the paths come first
-from origin.leases import RENEW_SECONDS, LeaseRegistry  # noqa: E402
-from origin.peers import Peers  # noqa: E402
-from origin.registry import Answer, Holder, Position, RegistryUnavailableError  # noqa: E402
-from origin.routing import Router  # noqa: E402
-from origin.web import server  # noqa: E402
-
-from tests.container.dynamodb_stand_in import dynamodb  # noqa: E402 - after sys.path is set
-from tests.container.tasks import Broadcast, WatchedDelivery, listening  # noqa: E402
+from tests.container.dynamodb_stand_in import dynamodb
+from tests.container.tasks import Broadcast, WatchedDelivery, listening
 
 PER_SECOND = 5000
 SECONDS = 20
@@ -71,7 +66,7 @@ async def table(pipe: Connection) -> None:
 
 async def task(pipe: Connection, endpoint: str) -> None:
     """A task with its public port, broadcasts and their leases; says its State, whenever it is told anything."""
-    os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")  # noqa: S106
+    os.environ.update(AWS_ENDPOINT_URL=endpoint, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")  # noqa: S106 # of the stand-in
     registry = LeaseRegistry(Holder("task", "http://127.0.0.1:1"), DynamoDbTable("leases", "ap-northeast-2"), nobody)
     for number in range(ENDED):
         await registry.acquire(f"ended-{number}", "session")

@@ -146,7 +146,7 @@ def table(found: Iterable[Vulnerability]) -> str:
     for each in found:
         fixed_in = "not said" if each.fixed_in is None else each.fixed_in or "-"
         rows.append((each.severity, each.package, each.version, fixed_in, each.id))
-    rows = [tuple(" ".join(cell.split())[:_CELL_CHARACTERS] for cell in row) for row in rows]  # type: ignore[misc]
+    rows = [tuple(" ".join(cell.split())[:_CELL_CHARACTERS] for cell in row) for row in rows]  # type: ignore[misc] # a tuple of cells stays one
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows

@@ -157,7 +157,7 @@ def backend(secret: str, key: str = "") -> str:
 )
 def test_what_aws_takes_is_taken(tmp_path: Path, text: str) -> None:
     """Each of these is a step away from a mistake in the list below."""
-    load(tmp_path, text)
+    assert load(tmp_path, text).name == "dev"
 
 
 # (what, text of dev.toml, the one line without the file's name)

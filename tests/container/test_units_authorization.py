@@ -230,5 +230,7 @@ async def test_who_leaves_while_waiting_takes_no_place() -> None:
     await asyncio.sleep(0)  # the place is being given to the second one, which leaves at that moment
     second.cancel()
     await asyncio.gather(first, second, return_exceptions=True)
-    async with asyncio.timeout(5), turns.turn(Standing.NEW, "a"):
-        pass
+    third = asyncio.create_task(hold(turns, "a"))
+    await asyncio.sleep(0.01)
+    assert turns._taken == 1, "the third has the place that the second left"
+    third.cancel()

@@ -265,7 +265,7 @@ async def test_what_real_encoders_send_is_within_the_bounds() -> None:
 async def test_metadata_is_read_only_as_long_as_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[bytes] = []
     decode = rtmp.amf_decode
-    monkeypatch.setattr(rtmp, "amf_decode", lambda data: read.append(data) or decode(data))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(rtmp, "amf_decode", lambda data: read.append(data) or decode(data))  # type: ignore[func-returns-value] # None, and so the other
     await taken([mute()] * 100 + [configuration(), sent(0, key=True)] + [mute()] * 100)
     assert len(read) == 8
 

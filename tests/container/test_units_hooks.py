@@ -188,11 +188,11 @@ async def test_malformed_http_is_no_traceback(data: bytes, capfd: pytest.Capture
     """Neither through logging nor past it."""
     lines: list[logging.LogRecord] = []
     logger, handler = logging.getLogger("aiohttp.server"), logging.Handler()
-    handler.emit = lines.append  # type: ignore[method-assign,assignment]
+    handler.emit = lines.append  # type: ignore[method-assign,assignment] # a list of records is all that is wanted
     logger.addHandler(handler)
     logger.addFilter(logs._is_no_malformed_request)
     try:
-        async with TestServer(hooks.application(Recording(), cast("Any", OneNginx()), dict)) as server:  # type: ignore[arg-type]
+        async with TestServer(hooks.application(Recording(), cast("Any", OneNginx()), dict)) as server:  # type: ignore[arg-type] # a stand-in
             assert server.port
             assert not (await raw(server.port, data)).startswith(b"HTTP/1.1 2")
     finally:

@@ -155,7 +155,7 @@ class Account:
         self.moments, self._moment = [moment], moment
 
     def reset(self) -> None:
-        self.__init__(self.moto)  # type: ignore[misc]
+        self.__init__(self.moto)  # type: ignore[misc] # nobody derives from it
 
     def __enter__(self) -> Self:
         account = self

@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.fuzz.rtmp_module import coverage, programs, sessions
@@ -16,9 +17,7 @@ def fuzzers(built: Path, folder: Path) -> dict[str, Callable[[float], str]]:
     """What runs one for so many seconds, and says what was tried."""
     seed = time.time_ns() % 1_000_000
     found: dict[str, Callable[[float], str]] = {NETWORK: lambda s: sessions.run(built / "nginx", folder, s, seed)}
-    for target in programs.TARGETS:
-        found[target] = lambda seconds, target=target: coverage.run(built, target, folder, seconds)  # type: ignore[misc]
-    return found
+    return found | {target: partial(coverage.run, built, target, folder) for target in programs.TARGETS}
 
 
 def fuzz(seconds: float, folder: Path, only: list[str]) -> int:

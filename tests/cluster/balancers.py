@@ -93,11 +93,17 @@ class Balancers:
         for group in _TARGET_GROUPS:
             self._command(f"set server {group}/{task} state drain")
 
+    def healthy(self, task: str) -> bool:
+        """Whether both have seen it answer, so that it gets its share."""
+        return all(self._stat(group, task, "status") == "UP" for group in _TARGET_GROUPS)
+
     def flows(self, task: str) -> int:
         """How many publishers' connections this task has through the balancer."""
+        return int(self._stat("ingest", task, "scur"))
+
+    def _stat(self, group: str, task: str, column: str) -> str:
         rows = [line.split(",") for line in self._command("show stat").splitlines()]
-        column = rows[0].index("scur")
-        return next(int(row[column]) for row in rows if row[:2] == ["ingest", task])
+        return next(row[rows[0].index(column)] for row in rows if row[:2] == [group, task])
 
     def _command(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as control:

@@ -118,7 +118,8 @@ class Bed:
         """
         old = list(self.tasks.values())
         self.service.desired = sum(task.protected for task in old) + 1
-        self.start(next(slot for slot in SLOTS if slot not in self.tasks))
+        new = self.start(next(slot for slot in SLOTS if slot not in self.tasks))
+        eventually(lambda: self.balancers.healthy(new.name), f"{new.name} healthy at both balancers")
         for task in old:
             self.balancers.deregister(task.name)
             if not task.protected:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
-    CloudwatchMetricAlarm,
-    CloudwatchMetricAlarmMetricQuery,
-    CloudwatchMetricAlarmMetricQueryMetric,
-)
+from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
 from constructs import Construct
+
+from constructs_lib.metric_math import PERIOD_SECONDS, metric_queries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
         OriginMetrics,
     )
 
-PERIOD_SECONDS = 60
 LESS = "LessThanThreshold"
 MORE = "GreaterThanThreshold"
 
@@ -90,7 +87,9 @@ class Alarms(Construct):
             dimensions=dict(single.dimensions) if single else None,
             statistic=single.statistic if single else None,
             period=PERIOD_SECONDS if single else None,
-            metric_query=_metric_queries(spec) if spec.expression is not None else None,
+            metric_query=metric_queries(spec.expression, spec.expression_label, spec.metrics)
+            if spec.expression is not None
+            else None,
             comparison_operator=spec.comparison,
             threshold=spec.threshold,
             evaluation_periods=spec.minutes,
@@ -213,29 +212,6 @@ def alarm_specs(props: AlarmsProps) -> list[AlarmSpec]:
             description="CloudFront answers more than 1 % of viewers' requests with 5xx",
         ),
     ]
-
-
-def _metric_queries(spec: AlarmSpec) -> list[CloudwatchMetricAlarmMetricQuery]:
-    queries = [
-        CloudwatchMetricAlarmMetricQuery(
-            id="result", expression=spec.expression, label=spec.expression_label, return_data=True
-        )
-    ]
-    queries += [
-        CloudwatchMetricAlarmMetricQuery(
-            id=name,
-            return_data=False,
-            metric=CloudwatchMetricAlarmMetricQueryMetric(
-                namespace=metric.namespace,
-                metric_name=metric.name,
-                dimensions=dict(metric.dimensions),
-                stat=metric.statistic,
-                period=PERIOD_SECONDS,
-            ),
-        )
-        for name, metric in spec.metrics.items()
-    ]
-    return queries
 
 
 def _kebab(pascal: str) -> str:

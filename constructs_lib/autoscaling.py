@@ -24,18 +24,15 @@ from cdktf_cdktf_provider_aws.appautoscaling_policy import (
     AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
 )
 from cdktf_cdktf_provider_aws.appautoscaling_target import AppautoscalingTarget
-from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
-    CloudwatchMetricAlarm,
-    CloudwatchMetricAlarmMetricQuery,
-    CloudwatchMetricAlarmMetricQueryMetric,
-)
+from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
 from constructs import Construct
+
+from constructs_lib.metric_math import metric_queries
 
 if TYPE_CHECKING:
     from constructs_lib.metrics import EcsMetrics, Metric, OriginMetrics
     from constructs_lib.rtmp_service import RtmpService
 
-_PERIOD_SECONDS = 60
 # A streamer who has just left often comes back, and a task takes a minute to start: the last look is not enough.
 _IDLE_MINUTES = 10
 _MOST_STEPS = 5  # tasks that are missing at once; what lies beyond comes a minute later
@@ -207,8 +204,7 @@ class Autoscaling(Construct):
             _RUNNING: self._props.ecs.running_tasks().with_statistic("Maximum", "running tasks"),
             _STREAMS: self._props.origin.streams_per_task(),
         }
-        queries = [CloudwatchMetricAlarmMetricQuery(id="result", expression=expression, label=label, return_data=True)]
-        queries += [_query(name, metric) for name, metric in metrics.items() if name in expression]
+        used = {name: metric for name, metric in metrics.items() if name in expression}
         CloudwatchMetricAlarm(
             self,
             f"{id_}Alarm",
@@ -220,7 +216,7 @@ class Autoscaling(Construct):
             datapoints_to_alarm=minutes,
             # Without figures nothing is known, and nothing is done.
             treat_missing_data="missing",
-            metric_query=queries,
+            metric_query=metric_queries(expression, label, used),
             alarm_actions=[policy.arn],
         )
 
@@ -233,18 +229,4 @@ def _step(
         scaling_adjustment=adjustment,
         metric_interval_lower_bound=str(above),
         metric_interval_upper_bound=None if last else str(above + 1),
-    )
-
-
-def _query(name: str, metric: Metric) -> CloudwatchMetricAlarmMetricQuery:
-    return CloudwatchMetricAlarmMetricQuery(
-        id=name,
-        return_data=False,
-        metric=CloudwatchMetricAlarmMetricQueryMetric(
-            namespace=metric.namespace,
-            metric_name=metric.name,
-            dimensions=dict(metric.dimensions),
-            stat=metric.statistic,
-            period=_PERIOD_SECONDS,
-        ),
     )

@@ -18,6 +18,7 @@ from tests.cluster.task import HTTP_PORT
 from tests.cluster.viewers import PATIENCE_SECONDS
 from tests.container.player.conftest import page_folder
 from tests.container.support import eventually
+from tests.stacks.scaling_world import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tests.cluster.publishers import Broadcast
     from tests.cluster.task import Task
     from tests.cluster.viewers import Audience
+    from tests.template import Template
 
     Figures = Callable[[object], None]
 
@@ -315,14 +317,46 @@ def test_five_deployments_during_shows_cut_nobody(bed: Bed, figures: Figures) ->
     assert measured.discontinuities == 0
 
 
-def test_scaling_in_below_the_busy_tasks_takes_nobodys_protection(bed: Bed) -> None:
-    """What was granted stays when ECS wants fewer; later shows are protected when it wants more again."""
-    with on_air(bed, 2) as broadcasts:
-        owners = {bed.owner(each.playback_id) for each in broadcasts}
-        eventually(lambda: all(task.protected for task in owners), "protection")
+def test_shows_that_end_evenly_leave_the_others_protected(bed: Bed, prod: Template) -> None:
+    """The average halves and says fewer tasks; all of them are busy, and the policies as synthesized take none away.
+
+    Even if ECS wants fewer, what was granted stays; a later show is protected when it wants enough again.
+    """
+    with on_air(bed, 6) as broadcasts:
+        shows: dict[Task, list[Broadcast]] = {}
+        for each in broadcasts:
+            shows.setdefault(bed.owner(each.playback_id), []).append(each)
+        eventually(lambda: all(task.protected for task in shows), "protection")
+        ending = [mine[0] for mine in shows.values() if len(mine) > 1]
+        for each in ending:
+            each.stop()
+        going_on = [each for mine in shows.values() for each in mine[-1:]]
+        eventually(
+            lambda: sum(len(task.status()["streams"]) for task in shows) == len(broadcasts) - len(ending),
+            "the end of some",
+        )
+        assert scaling_alarms(bed, prod) == []
         bed.service.desired = 1
         with on_air(bed, 1) as (late,):
-            busy = owners | {bed.owner(late.playback_id)}
-            assert all(task.protected for task in owners)
+            assert all(task.protected for task in shows)
             bed.service.desired = TASKS
-            eventually(lambda: all(task.protected for task in busy), "protection of the late show's task", 90)
+            last = bed.owner(late.playback_id)
+            eventually(lambda: last.protected, "protection of the late show's task")
+        assert [each.cuts for each in going_on] == [0] * len(shows)
+
+
+def scaling_alarms(bed: Bed, stack: Template) -> list[str]:
+    """Which alarms of autoscaling ring, by what the tasks are like at this moment."""
+    tasks = list(bed.tasks.values())
+    metrics = {
+        "BusyTasks": sum(task.protected for task in tasks),
+        "DesiredTaskCount": bed.service.desired,
+        "RunningTaskCount": len(tasks),
+        "StreamsPerTask": sum(task.status()["used"] for task in tasks) / len(tasks),
+    }
+    alarms = stack.resources("aws_cloudwatch_metric_alarm")
+    return [
+        name
+        for name, alarm in alarms.items()
+        if name.startswith("Scaling_") and evaluate(alarm, metrics) >= alarm["threshold"]
+    ]

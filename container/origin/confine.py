@@ -6,8 +6,8 @@ error, and the other walls stand. docs/adr/0017-ffmpeg-behind-walls.md says why 
 
 The filter is a list of what FFmpeg needs, for amd64 and arm64. Everything else is "Operation not permitted": sockets,
 new processes and programs, files. A program that is linked dynamically has to open its libraries, so reading stays open
-to it, and to it alone. FFmpeg itself is started by a path at one address of the launcher's
-memory, which is gone after that: no other path starts anything.
+to it, and to it alone. FFmpeg itself is started by a path at one address of the launcher's memory, which is gone after
+that: no other path starts anything.
 """
 
 import ctypes

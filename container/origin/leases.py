@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from origin.allowance import Allowance
 from origin.known_ids import KnownIds
 from origin.lease_table import ConflictError, Lease, LeaseTable
 from origin.registry import (
@@ -97,7 +98,7 @@ class LeaseRegistry:
         self._unanswered = float("-inf")  # when the table last failed to answer a look
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._confirming: dict[str, asyncio.Task[bool]] = {}
-        self._first_looks = _Allowance(_FIRST_LOOKS, clock)
+        self._first_looks = Allowance(_FIRST_LOOKS, _FIRST_LOOKS)
         self._had: OrderedDict[str, str] = OrderedDict()  # the last session of ours that owned an id
 
     @property
@@ -243,7 +244,7 @@ class LeaseRegistry:
     def _may_look(self, *, known: bool) -> bool:
         if known:
             return len(self._looking) < _LOOKS
-        return len(self._looking) < _FIRST_LOOKS and self._first_looks.take()
+        return len(self._looking) < _FIRST_LOOKS and self._first_looks.take(1, self._clock())
 
     async def _confirm(self, playback_id: str) -> bool:
         """After a time without a renewal: whether the stream is still ours, as far as anyone can tell."""
@@ -278,22 +279,6 @@ class LeaseRegistry:
             self._saw(playback_id, await self._table.look(playback_id))
         except RegistryUnavailableError:
             self._unanswered = self._clock()
-
-
-class _Allowance:
-    """So many a second."""
-
-    def __init__(self, count: int, clock: Callable[[], float]) -> None:
-        self._count = self._left = count
-        self._clock = clock
-        self._since = clock()
-
-    def take(self) -> bool:
-        """Whether there is one left."""
-        if self._clock() - self._since >= 1:
-            self._since, self._left = self._clock(), self._count
-        self._left -= 1
-        return self._left >= 0
 
 
 def _once(

@@ -1,9 +1,11 @@
 """Telling of publishers that were turned away: each by itself, or, when there are many, how many."""
 
 import logging
+import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from origin.allowance import Allowance
 from origin.metrics import Metrics
 
 _LOG = logging.getLogger(__name__)
@@ -15,17 +17,18 @@ _AT_ONCE = 30
 class Refusals:
     """Log lines and metrics of refusals. Strangers can cause hundreds a second, and each line costs money."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics
-        self._left: defaultdict[str, int] = defaultdict(lambda: _AT_ONCE)  # by reason: none keeps another from sight
+        self._clock = clock
+        # By reason: none keeps another from sight.
+        self._allowances: defaultdict[str, Allowance] = defaultdict(lambda: Allowance(_EACH_SECOND, _AT_ONCE))
         self._untold: Counter[str] = Counter()
 
     def tell(self, reason: str, extra: Mapping[str, object]) -> None:
         """One publisher was refused for this reason."""
-        if self._left[reason] <= 0:
+        if not self._allowances[reason].take(1, self._clock()):
             self._untold[reason] += 1
             return
-        self._left[reason] -= 1
         self._metrics.rejected(reason)
         _LOG.warning("publisher refused", extra={"reason": reason, **extra})
 
@@ -35,5 +38,3 @@ class Refusals:
             self._metrics.rejected(reason, number)
             _LOG.warning("more publishers refused", extra={"reason": reason, "number": number})
         self._untold.clear()
-        for reason, left in list(self._left.items()):
-            self._left[reason] = min(left + _EACH_SECOND, _AT_ONCE)

@@ -4,24 +4,20 @@ import logging
 import time
 from collections.abc import Callable
 
+from origin.allowance import Allowance
+
 
 class Sparing(logging.Filter):
-    """Lets so many records of a logger pass in so many seconds; the first one after that says how many did not."""
+    """Lets so many records of a logger pass in so many seconds; the next one that passes says how many did not."""
 
     def __init__(self, *, lines: int, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._lines = lines
-        self._seconds = seconds
+        self._allowance = Allowance(lines / seconds, lines)
         self._clock = clock
-        self._began = float("-inf")
-        self._passed = self._left_out = 0
+        self._left_out = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
-        now = self._clock()
-        if now - self._began >= self._seconds:
-            self._began, self._passed = now, 0
-        self._passed += 1
-        if self._passed > self._lines:
+        if not self._allowance.take(1, self._clock()):
             self._left_out += 1
             return False
         if self._left_out:

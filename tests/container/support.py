@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import rtmp_module
+from origin.settings import Settings
 
 from tests.container import checker, image, mp4, publisher
 from tests.container.image import PATIENCE_SECONDS
@@ -160,6 +161,12 @@ class Origin:
             self.process.kill()
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     @property
     def lines(self) -> list[str]:
         """What it has said by now."""
@@ -177,7 +184,8 @@ class Origin:
     def runtime_dir(self) -> str:
         """Its folder, as seen from here."""
         environment = Path(f"/proc/{self.process.pid}/environ").read_bytes().split(b"\0")
-        folder = dict(line.partition(b"=")[::2] for line in environment)[b"RUNTIME_DIR"].decode()
+        given = dict(line.partition(b"=")[::2] for line in environment).get(b"RUNTIME_DIR")
+        folder = given.decode() if given else Settings.model_fields["runtime_dir"].default
         return f"/proc/{self.process.pid}/root{folder}"
 
     def worker(self, playback_id: str) -> int:

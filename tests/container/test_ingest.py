@@ -3,8 +3,6 @@
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -14,15 +12,6 @@ from tests.container.support import NAMES, Backend, Follower, Origin, Publisher,
 
 def refusals(origin: Origin, reason: str) -> list[dict[str, Any]]:
     return [line for line in origin.messages("publisher refused") if line["reason"] == reason]
-
-
-@contextmanager
-def own_origin(backend_url: str, **settings: object) -> Iterator[Origin]:
-    origin = Origin(backend_url, **settings)
-    try:
-        yield origin
-    finally:
-        origin.stop()
 
 
 def live(origin: Origin, playback_id: str) -> dict[str, Any]:
@@ -94,7 +83,7 @@ def hook(origin: Origin, **fields: str) -> Any:
 
 @pytest.mark.slow
 def test_fails_when_the_backend_is_down() -> None:
-    with own_origin("http://127.0.0.1:9") as origin, Publisher(origin, "test-stream-key"):
+    with Origin("http://127.0.0.1:9") as origin, Publisher(origin, "test-stream-key"):
         eventually(lambda: refusals(origin, "backend_unavailable"), "refusal")
         assert not origin.messages("publisher let in")
 
@@ -104,7 +93,7 @@ def test_fails_when_the_backend_is_silent() -> None:
     """Time-out 3 s, and then no."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with own_origin(url) as origin, Publisher(origin, "test-stream-key"):
+        with Origin(url) as origin, Publisher(origin, "test-stream-key"):
             eventually(lambda: refusals(origin, "backend_unavailable"), "refusal")
             assert not origin.messages("publisher let in")
 
@@ -206,7 +195,7 @@ def test_smaller_picture_after_a_reconnect_is_there_for_all(origin: Origin, key:
 
 def test_capacity_is_for_newcomers_only(backend: Backend) -> None:
     """A live broadcast that turns out to need encoding stays; the door is shut as long as the task is full."""
-    with own_origin(backend.url, MAX_STREAMS=2) as origin:
+    with Origin(backend.url, MAX_STREAMS=2) as origin:
         (key, playback_id), (other, other_id), (third, _) = (backend.new_key() for _ in range(3))
         with Publisher(origin, other) as second:
             live(origin, other_id)
@@ -233,7 +222,7 @@ def test_capacity_is_for_newcomers_only(backend: Backend) -> None:
 
 def test_broadcast_that_becomes_dearer_is_not_cut(backend: Backend) -> None:
     """A copied one on a full task, whose key frames stop coming; said in the log."""
-    with own_origin(backend.url, MAX_STREAMS=2) as origin:
+    with Origin(backend.url, MAX_STREAMS=2) as origin:
         (key, playback_id), (other, _) = (backend.new_key() for _ in range(2))
         until = "--extra=-force_key_frames", "--extra=expr:if(lt(t,24),gte(t,n_forced*2),0)"
         with Publisher(origin, key, "--gop", "9999", *until) as first:

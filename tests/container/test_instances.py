@@ -5,8 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,6 @@ import pytest
 from tests.container.support import CONTAINER, Backend, Follower, Origin, Publisher, eventually
 from tests.container.test_ingest import live
 from tests.ports import free_ports
-
-
-@contextmanager
-def own_origin(backend: Backend, **settings: object) -> Iterator[Origin]:
-    """An origin that may be broken."""
-    origin = Origin(backend.url, **settings)
-    try:
-        yield origin
-    finally:
-        origin.stop()
 
 
 def instances(origin: Origin) -> list[dict[str, Any]]:
@@ -44,7 +34,7 @@ def until_all_run(origin: Origin, number: int) -> list[dict[str, Any]]:
 def test_a_worker_that_crashes_ends_its_own_broadcast_only(backend: Backend, key: tuple[str, str]) -> None:
     """The other one's viewer sees every picture; the streamer who was cut is back at once; a log line and a metric."""
     other = backend.new_key()
-    with own_origin(backend) as origin, Publisher(origin, other[0]) as well:
+    with Origin(backend.url) as origin, Publisher(origin, other[0]) as well:
         live(origin, other[1])
         with Publisher(origin, key[0]) as cut:
             session = live(origin, key[1])["session"]
@@ -75,7 +65,7 @@ def test_a_worker_that_crashes_ends_its_own_broadcast_only(backend: Backend, key
 
 def test_newcomers_come_to_the_nginx_with_the_fewest_broadcasts(backend: Backend) -> None:
     """As many as there are nginx, and each has its own."""
-    with own_origin(backend, NGINX_INSTANCES=3) as origin:
+    with Origin(backend.url, NGINX_INSTANCES=3) as origin:
         until_all_run(origin, 3)
         publishers = []
         try:
@@ -91,7 +81,7 @@ def test_newcomers_come_to_the_nginx_with_the_fewest_broadcasts(backend: Backend
 
 def test_a_ghost_is_hung_up_on_where_it_is(backend: Backend, key: tuple[str, str]) -> None:
     """Its successor comes to another nginx; the one that has the ghost is told to drop it."""
-    with own_origin(backend) as origin, Publisher(origin, key[0]) as ghost:
+    with Origin(backend.url) as origin, Publisher(origin, key[0]) as ghost:
         before = live(origin, key[1])
         ghost.freeze()
         with Publisher(origin, key[0]):
@@ -106,7 +96,7 @@ def test_a_ghost_is_hung_up_on_where_it_is(backend: Backend, key: tuple[str, str
 
 def test_a_master_that_dies_is_started_again(backend: Backend, key: tuple[str, str]) -> None:
     """Its worker goes with it; who waited at its door is let in by the next."""
-    with own_origin(backend, NGINX_INSTANCES=1) as origin:
+    with Origin(backend.url, NGINX_INSTANCES=1) as origin:
         (first,) = until_all_run(origin, 1)
         os.kill(first["worker_pid"], signal.SIGSTOP)
         with Publisher(origin, key[0]):
@@ -120,7 +110,7 @@ def test_a_master_that_dies_is_started_again(backend: Backend, key: tuple[str, s
 
 def test_a_worker_that_hangs_is_replaced(backend: Backend, key: tuple[str, str]) -> None:
     """Alive and deaf: for its streamers that is worse than dead, for they would never come back."""
-    with own_origin(backend, NGINX_INSTANCES=2) as origin, Publisher(origin, key[0]) as publisher:
+    with Origin(backend.url, NGINX_INSTANCES=2) as origin, Publisher(origin, key[0]) as publisher:
         live(origin, key[1])
         os.kill(origin.worker(key[1]), signal.SIGSTOP)
         eventually(lambda: origin.metrics("IngestCrashes"), "noticing", 40)
@@ -133,16 +123,21 @@ def test_what_dies_again_and_again_is_left_alone_and_the_others_go_on(
     backend: Backend, key: tuple[str, str], part: str
 ) -> None:
     """The process ends, loudly, when not one nginx is left: then there is no broadcast that it could cut."""
-    with own_origin(backend, NGINX_INSTANCES=2) as origin:
+    with Origin(backend.url, NGINX_INSTANCES=2) as origin:
         until_all_run(origin, 2)
-        kill_until(origin, lambda: instances(origin)[0][part], lambda: bool(origin.messages("leaving it alone")))
-        assert len(instances(origin)) == 1
+        kill_until(origin, lambda: in_slot(origin, 0)[part], lambda: bool(origin.messages("leaving it alone")))
+        eventually(lambda: [each["slot"] for each in instances(origin)] == [1], "the one alone")
         with Publisher(origin, key[0]) as publisher:
             live(origin, key[1])
             assert publisher.process.poll() is None
-        kill_until(origin, lambda: instances(origin)[0][part], lambda: origin.process.poll() is not None)
+        kill_until(origin, lambda: in_slot(origin, 1)[part], lambda: origin.process.poll() is not None)
         assert origin.wait() == 1
         assert origin.messages("nginx ended again and again")
+
+
+def in_slot(origin: Origin, index: int) -> dict[str, Any]:
+    """The nginx that runs in a slot now; IndexError while there is none."""
+    return [each for each in instances(origin) if each["slot"] == index][0]  # noqa: RUF015 # it says what is missing
 
 
 def kill_until(origin: Origin, victim: Callable[[], int | None], over: Callable[[], bool]) -> None:
@@ -167,7 +162,7 @@ def test_fails_when_nginx_does_not_start(backend: Backend, tmp_path: Path, scrip
     if script:
         (tmp_path / "nginx").write_text(script)
         (tmp_path / "nginx").chmod(0o755)
-    with own_origin(backend, PATH=f"{tmp_path}:/bin" if script else tmp_path) as origin:
+    with Origin(backend.url, PATH=f"{tmp_path}:/bin" if script else tmp_path) as origin:
         assert origin.wait(30) == 1
         assert origin.messages("nginx: broken" if script else "nginx died")
         assert origin.messages("nginx ended again and again")

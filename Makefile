@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 ENV ?= dev
 PY := .venv/bin/python
 # The folders with Python of ours.
-SOURCES := main.py bench cdk_terrain config constructs_lib container/origin $(wildcard container/*.py container/player/*.py) ops policy scripts stacks tests
+SOURCES := main.py bench cdk_terrain config constructs_lib container/origin $(wildcard container/*.py container/player/*.py) offline_terraform ops policy scripts stacks tests
 WORKFLOWS := $(wildcard .github/workflows/*.yml)
 # Debian's packages: what the quick tests need, what runs natively, what all tests need on top.
 DEBIAN_CHECK_PACKAGES := ffmpeg git
@@ -97,7 +97,7 @@ synth-quiet: .venv/.synth-ready
 
 .PHONY: validate
 validate: .venv/.all-ready synth-quiet ## terraform init and validate on every stack, with the real core, offline
-	@$(PY) -m tests.offline_terraform validate cdktf.out/stacks/*
+	@$(PY) -m offline_terraform validate cdktf.out/stacks/*
 
 .PHONY: policy
 policy: .venv/.all-ready synth-quiet ## checkov and our own rules on every stack
@@ -111,7 +111,7 @@ known-env:
 
 .PHONY: plan
 plan: known-env .venv/.all-ready synth-quiet ## a plan for ENV (dev), offline, as if nothing existed yet
-	@$(PY) -m tests.offline_terraform plan cdktf.out/stacks/LiveCommerceStreamingStack-$(ENV)
+	@$(PY) -m offline_terraform plan cdktf.out/stacks/LiveCommerceStreamingStack-$(ENV)
 
 # ---- AWS: these change it, after showing the plan and asking (YES=1 goes on without) ----
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.offline_terraform.engine import OfflineTerraform, Stack
+from offline_terraform.engine import OfflineTerraform, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.offline_terraform.samples import Document
+    from offline_terraform.samples import Document
 
 
 @pytest.fixture(scope="session")

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.offline_terraform import samples
-from tests.offline_terraform.engine import changes_in
-from tests.offline_terraform.resources import RESOURCES
+from offline_terraform import samples
+from offline_terraform.engine import changes_in
+from offline_terraform.resources import RESOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.offline_terraform.engine import Stack
+    from offline_terraform.engine import Stack
 
     Initialized = Callable[[samples.Document], Stack]
 

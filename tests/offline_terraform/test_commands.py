@@ -1,4 +1,4 @@
-"""The commands: `bin/terraform`, `python -m tests.offline_terraform`, and the processes that they leave (none)."""
+"""The commands: `bin/terraform`, `python -m offline_terraform`, and the processes that they leave (none)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.offline_terraform import samples
-from tests.offline_terraform.cache import REPOSITORY
-from tests.offline_terraform.engine import TERRAFORM, OfflineTerraform, Stack, clean_environment
-from tests.offline_terraform.hold import Hold
+from offline_terraform import samples
+from offline_terraform.cache import REPOSITORY
+from offline_terraform.engine import TERRAFORM, OfflineTerraform, Stack, clean_environment
+from offline_terraform.hold import Hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -169,7 +169,7 @@ def test_fails_when_another_apply_holds_the_state(held: OfflineTerraform, hold: 
 def test_a_killed_test_run_leaves_no_provider_behind(tmp_path: Path) -> None:
     """The long-lived stand-in ends with the process that started it."""
     script = (
-        "import time; from tests.offline_terraform.engine import OfflineTerraform\n"
+        "import time; from offline_terraform.engine import OfflineTerraform\n"
         "with OfflineTerraform() as engine: print('ready', flush=True); time.sleep(600)"
     )
     # It cannot take its folder along; so that goes where pytest cleans up.
@@ -231,7 +231,7 @@ def synthesized(tmp_path: Path) -> Path:
 
 def _command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.offline_terraform", *arguments],
+        [sys.executable, "-m", "offline_terraform", *arguments],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -278,7 +278,7 @@ def test_an_interrupted_command_says_so_and_cleans_up(synthesized: Path, tmp_pat
     temporary.mkdir()
     many = [synthesized / "Good"] * 200
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.offline_terraform", "validate", *many],
+        [sys.executable, "-m", "offline_terraform", "validate", *many],
         cwd=REPOSITORY,
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,

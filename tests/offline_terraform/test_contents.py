@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from offline_terraform import samples
+from offline_terraform.engine import OfflineTerraform, Stack
 from tests.local_aws import LocalAws
-from tests.offline_terraform import samples
-from tests.offline_terraform.engine import OfflineTerraform, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

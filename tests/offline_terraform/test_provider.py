@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.offline_terraform import samples
-from tests.offline_terraform.engine import OfflineTerraform, Way
+from offline_terraform import samples
+from offline_terraform.engine import OfflineTerraform, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.offline_terraform.engine import Stack
+    from offline_terraform.engine import Stack
 
     Initialized = Callable[[samples.Document], Stack]
 

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.offline_terraform.bindings import find_bindings
-from tests.offline_terraform.cache import REPOSITORY, cached_schema_file, load_schema, write_atomically
-from tests.offline_terraform.resources import RESOURCES
-from tests.offline_terraform.schema import Attribute, Block, NestedBlock, ProviderSchema
+from offline_terraform.bindings import find_bindings
+from offline_terraform.cache import REPOSITORY, cached_schema_file, load_schema, write_atomically
+from offline_terraform.resources import RESOURCES
+from offline_terraform.schema import Attribute, Block, NestedBlock, ProviderSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_DERIVE = (
-    "import sys, pathlib; from tests.offline_terraform.cache import load_schema; load_schema(pathlib.Path(sys.argv[1]))"
-)
+_DERIVE = "import sys, pathlib; from offline_terraform.cache import load_schema; load_schema(pathlib.Path(sys.argv[1]))"
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.offline_terraform import samples
+from offline_terraform import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.offline_terraform.engine import OfflineTerraform, Stack
+    from offline_terraform.engine import OfflineTerraform, Stack
 
 _VPC: dict[str, Any] = {"aws_vpc": {"main": {"cidr_block": "10.0.0.0/16"}}}
 
@@ -86,13 +86,13 @@ def test_fails_when_a_resource_type_is_not_in_the_tables(initialized: Callable[[
     document = samples.stack({"aws_instance": {"one": instance}}, outputs={"address": "${aws_instance.one.private_ip}"})
     text = _refusal(initialized, document)
     assert "The offline stand-in does not know the resource type aws_instance" in text
-    assert "Add aws_instance to the tables in tests/offline_terraform/resources/" in text
+    assert "Add aws_instance to the tables in offline_terraform/resources/" in text
 
 
 def test_fails_when_a_data_source_is_not_in_the_tables(initialized: Callable[[samples.Document], Stack]) -> None:
     text = _refusal(initialized, samples.stack(data={"aws_ami": {"one": {"owners": ["amazon"]}}}))
     assert "The offline stand-in does not know the data source aws_ami" in text
-    assert "tests/offline_terraform/data_sources.py" in text
+    assert "offline_terraform/data_sources.py" in text
 
 
 def test_fails_when_the_provider_has_no_such_type(initialized: Callable[[samples.Document], Stack]) -> None:

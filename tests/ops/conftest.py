@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offline_terraform.engine import OfflineTerraform
 from tests.local_aws import LocalAws
-from tests.offline_terraform.engine import OfflineTerraform
 from tests.ops.account import Account
 from tests.ops.harness import Project, project_in
 

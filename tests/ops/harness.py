@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.offline_terraform.engine import OfflineTerraform
+    from offline_terraform.engine import OfflineTerraform
 
 FOLDERS = ("config", "constructs_lib", "ops", "stacks", "environments")
 OPERATOR = {

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from offline_terraform.engine import TERRAFORM, OfflineTerraform
+from offline_terraform.hold import Hold
 from tests.local_aws import REGION
-from tests.offline_terraform.engine import TERRAFORM, OfflineTerraform
-from tests.offline_terraform.hold import Hold
 from tests.ops.harness import Project, project_in
 from tests.shipped import shipped_configs
 

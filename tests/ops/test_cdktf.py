@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.offline_terraform.engine import OfflineTerraform
+from offline_terraform.engine import OfflineTerraform
 from tests.ops.harness import OPERATOR, copy_repository
 from tests.shipped import ROOT, shipped_configs
 from tests.test_synth_command import NODE_FOLDER

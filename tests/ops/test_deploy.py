@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offline_terraform.engine import OfflineTerraform
+from offline_terraform.hold import Hold
 from ops.destroy import protected_addresses
-from tests.offline_terraform.engine import OfflineTerraform
-from tests.offline_terraform.hold import Hold
 from tests.ops.account import Account, Moment
 from tests.ops.harness import Project, project_in
 from tests.ops.test_broadcasts import log, stream

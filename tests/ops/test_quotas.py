@@ -14,8 +14,8 @@ from tests.shipped import shipped_configs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from offline_terraform.engine import OfflineTerraform
     from tests.local_aws import LocalAws
-    from tests.offline_terraform.engine import OfflineTerraform
     from tests.ops.account import Account
 
 pytestmark = pytest.mark.slow

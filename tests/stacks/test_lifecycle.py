@@ -12,14 +12,14 @@ import pytest
 
 from config.environment import EnvironmentConfig
 from config.loader import load_environments
-from tests.offline_terraform.engine import CONFIGURATION, OfflineTerraform, Stack, changes_in
+from offline_terraform.engine import CONFIGURATION, OfflineTerraform, Stack, changes_in
 from tests.shipped import ROOT, everything_config, shipped_configs, synthesize_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from tests.offline_terraform.engine import Result
+    from offline_terraform.engine import Result
     from tests.template import Json, Template
 
     Change = Callable[[EnvironmentConfig], Json]

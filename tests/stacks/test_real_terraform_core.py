@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.offline_terraform.engine import OfflineTerraform, Result
+from offline_terraform.engine import OfflineTerraform, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

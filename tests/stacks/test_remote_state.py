@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from offline_terraform.engine import OfflineTerraform, Stack
+from offline_terraform.hold import Hold
 from tests.local_aws import OTHER_ACCOUNT, LocalAws
-from tests.offline_terraform.engine import OfflineTerraform, Stack
-from tests.offline_terraform.hold import Hold
 from tests.shipped import shipped_configs
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def install_mirror(cache_root: Path = CACHE_ROOT) -> Path:
     write_atomically(
         executable,
         # An interrupt reaches the whole process group; Terraform itself tells its plugins when it is time to end.
-        f"#!/bin/sh\ntrap '' INT\nPYTHONPATH={repository} exec {python} -P -m tests.offline_terraform.server\n",
+        f"#!/bin/sh\ntrap '' INT\nPYTHONPATH={repository} exec {python} -P -m offline_terraform.server\n",
         mode=0o755,
     )
     configuration = root.parent / "terraform.rc"

@@ -1,6 +1,6 @@
 """The stand-in as a Terraform plugin: gRPC, go-plugin's handshake, and an end when Terraform ends.
 
-Started by Terraform out of a filesystem mirror (`python -m tests.offline_terraform.server`), it speaks TLS on a Unix
+Started by Terraform out of a filesystem mirror (`python -m offline_terraform.server`), it speaks TLS on a Unix
 socket and serves one provider instance. With `--reattach FILE` it lives on, listens on loopback and writes the value of
 TF_REATTACH_PROVIDERS to FILE; every provider instance of every Terraform run is then a connection of its own.
 """

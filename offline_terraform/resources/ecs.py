@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import collect, is_unknown
+from offline_terraform.values import collect, is_unknown
 
 from .checks import arn, between, json_document, matches
 from .model import Making, Problem, ResourceType, in_use

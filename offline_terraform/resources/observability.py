@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import is_set
+from offline_terraform.values import is_set
 
 from .checks import arn, at_most_one_of, between, exactly_one_of, json_document, matches
 from .model import Making, Problem, ResourceType, generated_name, in_use

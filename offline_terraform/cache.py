@@ -19,7 +19,7 @@ from .schema import Block, NestedBlock, ProviderSchema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 CACHE_ROOT = REPOSITORY / ".cache" / "offline_terraform"
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.offline_terraform validate STACK...` and `... plan STACK`: Terraform on stacks, offline."""
+"""`python -m offline_terraform validate STACK...` and `... plan STACK`: Terraform on stacks, offline."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _plan(engine: OfflineTerraform, source: Path) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.offline_terraform",
+        prog="python -m offline_terraform",
         description="Real Terraform core on synthesized stacks, with an offline stand-in for AWS.",
     )
     commands = parser.add_subparsers(dest="command", required=True)

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import find, is_set, is_unknown
+from offline_terraform.values import find, is_set, is_unknown
 
 from .model import Check, Problem
 

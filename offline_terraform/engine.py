@@ -139,7 +139,7 @@ class OfflineTerraform:
         with log.open("wb") as output:
             self._server = subprocess.Popen(
                 [
-                    *(sys.executable, "-P", "-m", "tests.offline_terraform.server"),
+                    *(sys.executable, "-P", "-m", "offline_terraform.server"),
                     *("--reattach", str(reattach), "--parent", str(os.getpid())),
                 ],
                 env=clean_environment({"PYTHONPATH": str(REPOSITORY), **self._settings}),

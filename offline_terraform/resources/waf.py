@@ -7,7 +7,7 @@ unsupported block to Terraform core, and belongs here once we need it.
 
 from __future__ import annotations
 
-from tests.offline_terraform.schema import Attribute, Block, NestedBlock
+from offline_terraform.schema import Attribute, Block, NestedBlock
 
 from .checks import arn, between, json_document, matches
 from .model import ResourceType, generated_name, in_use

@@ -42,8 +42,8 @@ _IGNORED_ARGUMENTS = {
 }
 _HONOURED_ARGUMENTS = {"allowed_account_ids", "default_tags", "forbidden_account_ids", "region"}
 
-RESOURCE_TABLES = "tests/offline_terraform/resources/"
-DATA_SOURCE_TABLE = "tests/offline_terraform/data_sources.py"
+RESOURCE_TABLES = "offline_terraform/resources/"
+DATA_SOURCE_TABLE = "offline_terraform/data_sources.py"
 
 
 class RefusedError(Exception):
@@ -91,7 +91,7 @@ class Provider:
                 *(
                     Problem(
                         summary=f"The offline stand-in does not know the provider's argument {name}",
-                        detail="Teach it in tests/offline_terraform/provider.py, or leave the argument out.",
+                        detail="Teach it in offline_terraform/provider.py, or leave the argument out.",
                         path=(name,),
                     )
                     for name in unknown_arguments

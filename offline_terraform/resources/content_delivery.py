@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import collect, contains_unknown, find, is_unknown
+from offline_terraform.values import collect, contains_unknown, find, is_unknown
 
 from .checks import arn, between, exactly_one_of, matches
 from .model import Check, Making, Problem, ResourceType, in_use

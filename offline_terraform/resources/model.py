@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import Path, is_unknown
+from offline_terraform.values import Path, is_unknown
 
 if TYPE_CHECKING:
-    from tests.offline_terraform.schema import NestedBlock
+    from offline_terraform.schema import NestedBlock
 
 
 @dataclass(frozen=True, kw_only=True)

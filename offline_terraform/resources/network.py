@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.zones import zone_ids
+from offline_terraform.zones import zone_ids
 
 from .checks import arn, at_most_one_of, between, cidr, exactly_one_of, matches
 from .model import Making, ResourceType, generated_name, in_use

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.offline_terraform.values import collect, contains_unknown, is_unknown
+from offline_terraform.values import collect, contains_unknown, is_unknown
 
 from .checks import arn, at_most_one_of, between, json_document, matches
 from .model import Check, Emptiness, Making, Problem, ResourceType, Value, generated_name

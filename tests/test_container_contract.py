@@ -187,7 +187,7 @@ def test_every_metric_that_is_written_is_read_and_the_other_way_round(
 
     unread = sorted(shown - read)
     assert not unread, (
-        f"metrics that nobody reads: {unread}; put each into dashboard.py or alarms.py of constructs_lib/observability, "
+        f"metrics that nobody reads: {unread}; put each into a panel or an alarm (constructs_lib/observability), "
         f"or give it `only_in_logs` with a reason in container/origin/metrics.py"
     )
     assert not read - shown, f"read, but written by nobody or for the logs alone: {sorted(read - shown)}"

@@ -87,5 +87,5 @@ def test_the_json_does_not_depend_on_the_order_of_variables() -> None:
     """The same settings are the same task definition: no needless deployment."""
     reordered = replace(PROPS, environment={"A": "1", "B": "2"})
 
-    assert container_definitions_json(PROPS, REGION) == container_definitions_json(reordered)
+    assert container_definitions_json(PROPS, REGION) == container_definitions_json(reordered, REGION)
     assert len(json.loads(container_definitions_json(PROPS, REGION))) == 1

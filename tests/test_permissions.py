@@ -17,7 +17,7 @@ from origin.metrics import Metrics
 from origin.protection import Protection
 from origin.registry import Holder, Position
 
-from constructs_lib.deploy_role import DEPLOYED_SERVICES
+from constructs_lib.security.deploy_role import DEPLOYED_SERVICES
 from tests.container.dynamodb_stand_in import dynamodb
 from tests.container.ecs_agent import API, EcsAgent
 from tests.container.test_routing import until

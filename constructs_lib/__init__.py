@@ -4,6 +4,6 @@ Importing this package first makes the AWS bindings cheap to import (see `bindin
 imports `cdktf_cdktf_provider_aws`.
 """
 
-from constructs_lib.bindings import prepare_bindings
+from constructs_lib.terraform.bindings import prepare_bindings
 
 prepare_bindings()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from config.environment import EnvironmentConfig
 
 CLOUDFRONT_REGION = "us-east-1"
-MAXIMUM_PERCENT = 200  # of the service's tasks, during a deployment (constructs_lib/rtmp_service.py)
+MAXIMUM_PERCENT = 200  # of the service's tasks, during a deployment (constructs_lib/compute/rtmp_service.py)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 So a deployment during shows begins with a larger desired count, or its first broadcasts on new tasks would be
 unprotected until scaling has noticed; and with none that is live on an unprotected task, which ECS would stop. Nobody
-has to lower the count afterwards: scaling takes idle tasks away (constructs_lib/autoscaling.py).
+has to lower the count afterwards: scaling takes idle tasks away (constructs_lib/compute/autoscaling.py).
 """
 
 from __future__ import annotations

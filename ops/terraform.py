@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-OLDEST = (1, 10)  # the first with a lock file in S3 (constructs_lib/remote_state.py)
+OLDEST = (1, 10)  # the first with a lock file in S3 (constructs_lib/terraform/remote_state.py)
 PLAN_FILE = "ops.tfplan"
 _CHANGES = 2  # exit status of plan -detailed-exitcode
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from cdktf import TerraformOutput
 
-from constructs_lib.deploy_role import DeployRole, DeployRoleProps
-from constructs_lib.image_repository import ImageRepository, ImageRepositoryProps
-from constructs_lib.state_bucket import StateBucket, StateBucketProps
+from constructs_lib.compute.image_repository import ImageRepository, ImageRepositoryProps
+from constructs_lib.security.deploy_role import DeployRole, DeployRoleProps
+from constructs_lib.storage.state_bucket import StateBucket, StateBucketProps
 from stacks.environment_stack import EnvironmentStack
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ class BootstrapStack(EnvironmentStack):
             StateBucketProps(
                 bucket_name=config.state_bucket_name,
                 key_alias=config.state_key_alias,
-                account=config.aws.account,
-                region=config.aws.region,
                 prevent_destroy=config.protection.deletion_protection,
             ),
         )
@@ -46,7 +44,6 @@ class BootstrapStack(EnvironmentStack):
                 "Deploy",
                 DeployRoleProps(
                     name=f"live-commerce-deploy-{config.name}",
-                    account=config.aws.account,
                     environment=config.name,
                     github_repository=config.deploy.github_repository,
                     create_oidc_provider=config.deploy.create_oidc_provider,

@@ -8,22 +8,27 @@ from typing import TYPE_CHECKING
 from cdktf import TerraformOutput
 
 from config.environment import ECS_STOP_TIMEOUT_SECONDS
-from constructs_lib.access_log_bucket import AccessLogBucket, AccessLogBucketProps
-from constructs_lib.alarm_topic import AlarmTopic, AlarmTopicProps
-from constructs_lib.alarms import Alarms, AlarmsProps
-from constructs_lib.autoscaling import Autoscaling, AutoscalingProps
-from constructs_lib.cache_policies import CachePolicies, CachePoliciesProps
-from constructs_lib.container_definition import ContainerProps
-from constructs_lib.dashboard import Dashboard, DashboardProps
-from constructs_lib.distribution import Distribution, DistributionProps
-from constructs_lib.distribution_access_logs import DistributionAccessLogs, DistributionAccessLogsProps
-from constructs_lib.dns_records import DnsRecords, DnsRecordsProps
-from constructs_lib.encryption_key import EncryptionKey, EncryptionKeyProps
-from constructs_lib.flow_log import VpcFlowLog, VpcFlowLogProps
-from constructs_lib.ingest_load_balancer import IngestLoadBalancer, IngestLoadBalancerProps
-from constructs_lib.leases_table import LeasesTable, LeasesTableProps
-from constructs_lib.log_group import LogGroup, LogGroupProps
-from constructs_lib.metrics import (
+from constructs_lib.compute.autoscaling import Autoscaling, AutoscalingProps
+from constructs_lib.compute.container_definition import ContainerProps
+from constructs_lib.compute.rtmp_service import RtmpService, RtmpServiceProps
+from constructs_lib.compute.task_roles import TaskRoles, TaskRolesProps
+from constructs_lib.edge.cache_policies import CachePolicies, CachePoliciesProps
+from constructs_lib.edge.distribution import Distribution, DistributionProps
+from constructs_lib.edge.distribution_access_logs import DistributionAccessLogs, DistributionAccessLogsProps
+from constructs_lib.edge.dns_records import DnsRecords, DnsRecordsProps
+from constructs_lib.edge.response_headers import ResponseHeaders, ResponseHeadersProps
+from constructs_lib.edge.web_acl import WebAcl, WebAclProps
+from constructs_lib.network.ingest_load_balancer import IngestLoadBalancer, IngestLoadBalancerProps
+from constructs_lib.network.playback_load_balancer import PlaybackLoadBalancer, PlaybackLoadBalancerProps
+from constructs_lib.network.ports import RTMPS_PORT
+from constructs_lib.network.security_groups import SecurityGroups, SecurityGroupsProps
+from constructs_lib.network.vpc import Network, NetworkProps
+from constructs_lib.observability.alarm_topic import AlarmTopic, AlarmTopicProps
+from constructs_lib.observability.alarms import Alarms, AlarmsProps
+from constructs_lib.observability.dashboard import Dashboard, DashboardProps
+from constructs_lib.observability.flow_log import VpcFlowLog, VpcFlowLogProps
+from constructs_lib.observability.log_group import LogGroup, LogGroupProps
+from constructs_lib.observability.metrics import (
     CLOUDFRONT_METRICS_REGION,
     ORIGIN_NAMESPACE,
     ApplicationLoadBalancerMetrics,
@@ -32,15 +37,10 @@ from constructs_lib.metrics import (
     NetworkLoadBalancerMetrics,
     OriginMetrics,
 )
-from constructs_lib.network import Network, NetworkProps
-from constructs_lib.playback_load_balancer import PlaybackLoadBalancer, PlaybackLoadBalancerProps
-from constructs_lib.ports import RTMPS_PORT
-from constructs_lib.response_headers import ResponseHeaders, ResponseHeadersProps
-from constructs_lib.rtmp_service import RtmpService, RtmpServiceProps
-from constructs_lib.security_groups import SecurityGroups, SecurityGroupsProps
-from constructs_lib.task_retirement_notice import TaskRetirementNotice, TaskRetirementNoticeProps
-from constructs_lib.task_roles import TaskRoles, TaskRolesProps
-from constructs_lib.web_acl import WebAcl, WebAclProps
+from constructs_lib.observability.task_retirement_notice import TaskRetirementNotice, TaskRetirementNoticeProps
+from constructs_lib.security.encryption_key import EncryptionKey, EncryptionKeyProps
+from constructs_lib.storage.access_log_bucket import AccessLogBucket, AccessLogBucketProps
+from constructs_lib.storage.leases_table import LeasesTable, LeasesTableProps
 from stacks.environment_stack import EnvironmentStack
 
 if TYPE_CHECKING:
@@ -69,8 +69,6 @@ class StreamingStack(EnvironmentStack):
             EncryptionKeyProps(
                 alias=f"alias/{config.cluster_name}",
                 description=f"Logs and alarms of {config.cluster_name}",
-                account=config.aws.account,
-                region=config.aws.region,
                 for_log_groups=True,
                 for_alarm_topics=True,
                 for_event_topics=True,
@@ -82,7 +80,6 @@ class StreamingStack(EnvironmentStack):
             EncryptionKeyProps(
                 alias=f"alias/{config.cluster_name}-viewers",
                 description=f"CloudFront's logs and alarms of {config.cluster_name}",
-                account=config.aws.account,
                 region=CLOUDFRONT_METRICS_REGION,
                 for_log_groups=True,
                 for_alarm_topics=True,
@@ -93,7 +90,6 @@ class StreamingStack(EnvironmentStack):
             "Network",
             NetworkProps(
                 name=config.cluster_name,
-                region=config.aws.region,
                 vpc_cidr=config.network.vpc_cidr,
                 subnets=config.subnets,
                 nat_gateways=config.network.nat_gateways,
@@ -106,8 +102,6 @@ class StreamingStack(EnvironmentStack):
                 log_group_name=f"/vpc/{config.cluster_name}",
                 role_name=config.flow_log_role_name,
                 log_retention_days=config.observability.log_retention_days,
-                account=config.aws.account,
-                region=config.aws.region,
                 vpc=self.network.vpc,
                 encryption_key=self.encryption.key,
             ),
@@ -130,8 +124,6 @@ class StreamingStack(EnvironmentStack):
                 "AccessLogs",
                 AccessLogBucketProps(
                     bucket_name=config.access_log_bucket_name,
-                    account=config.aws.account,
-                    region=config.aws.region,
                     retention_days=config.observability.log_retention_days,
                 ),
             )
@@ -203,8 +195,6 @@ class StreamingStack(EnvironmentStack):
             "Roles",
             TaskRolesProps(
                 name=config.service_name,
-                account=config.aws.account,
-                region=config.aws.region,
                 cluster_name=config.cluster_name,
                 repository_name=config.repository_name,
                 leases_table=leases.table,
@@ -231,7 +221,6 @@ class StreamingStack(EnvironmentStack):
                 encryption_key=self.encryption.key,
                 container=ContainerProps(
                     image=config.image,
-                    region=config.aws.region,
                     log_group_name=config.log_group_name,
                     environment=origin_environment(config),
                     secrets={"BACKEND_TOKEN": token} if token is not None else {},
@@ -325,8 +314,6 @@ class StreamingStack(EnvironmentStack):
             "AlarmTopic",
             AlarmTopicProps(
                 name=f"{config.cluster_name}-alarms",
-                account=config.aws.account,
-                region=config.aws.region,
                 encryption_key=self.encryption.key,
                 email=config.observability.alarm_email,
                 for_events=True,
@@ -342,7 +329,6 @@ class StreamingStack(EnvironmentStack):
             "ViewerAlarmTopic",
             AlarmTopicProps(
                 name=f"{config.cluster_name}-viewer-alarms",
-                account=config.aws.account,
                 region=CLOUDFRONT_METRICS_REGION,
                 encryption_key=self.viewer_encryption.key,
                 email=config.observability.alarm_email,
@@ -375,7 +361,6 @@ class StreamingStack(EnvironmentStack):
             "Dashboard",
             DashboardProps(
                 name=config.cluster_name,
-                region=config.aws.region,
                 origin=self.origin_metrics,
                 ecs=ecs,
                 ingest=ingest,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from moto.server import ThreadedMotoServer
 
-from constructs_lib.leases_table import LEASE_KEY
+from constructs_lib.storage.leases_table import LEASE_KEY
 from tests.shipped import shipped_configs
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class LocalAws:
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
     def make_leases_table(self, name: str) -> None:
-        """A table as constructs_lib/leases_table.py defines it."""
+        """A table as constructs_lib/storage/leases_table.py defines it."""
         self.client("dynamodb").create_table(
             TableName=name,
             KeySchema=[{"AttributeName": LEASE_KEY, "KeyType": "HASH"}],

@@ -13,8 +13,8 @@ from origin.ingest.door import Reason
 from origin.metrics import METRICS, STREAMS_PER_TASK, Metric, Metrics
 from origin.settings import Settings, load
 
-from constructs_lib.dashboard import REJECTION_REASONS
-from constructs_lib.metrics import ORIGIN_NAMESPACE, OriginMetrics
+from constructs_lib.observability.dashboard import REJECTION_REASONS
+from constructs_lib.observability.metrics import ORIGIN_NAMESPACE, OriginMetrics
 from tests.shipped import ROOT
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def test_every_metric_that_is_written_is_read_and_the_other_way_round(
 
     unread = sorted(shown - read)
     assert not unread, (
-        f"metrics that nobody reads: {unread}; put each into constructs_lib/dashboard.py or constructs_lib/alarms.py, "
+        f"metrics that nobody reads: {unread}; put each into a panel or an alarm (constructs_lib/observability), "
         f"or give it `only_in_logs` with a reason in container/origin/metrics.py"
     )
     assert not read - shown, f"read, but written by nobody or for the logs alone: {sorted(read - shown)}"

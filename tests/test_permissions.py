@@ -18,7 +18,7 @@ from origin.cluster.task_protection import Protection
 from origin.metrics import Metrics
 from origin.packaging.position import Position
 
-from constructs_lib.deploy_role import DEPLOYED_SERVICES
+from constructs_lib.security.deploy_role import DEPLOYED_SERVICES
 from tests.container.delivery.test_routing import until
 from tests.container.dynamodb_stand_in import dynamodb
 from tests.container.ecs_agent import API, EcsAgent

@@ -12,7 +12,7 @@ import shutil
 import socket
 from typing import TYPE_CHECKING
 
-from constructs_lib.playback_load_balancer import IDLE_TIMEOUT_SECONDS
+from constructs_lib.network.playback_load_balancer import IDLE_TIMEOUT_SECONDS
 from tests.cluster.network import BedError, alive
 from tests.cluster.services import port_open, stop
 from tests.container.image import wait_for

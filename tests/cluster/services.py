@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from constructs_lib.leases_table import LEASE_KEY, LEASE_TTL
+from constructs_lib.storage.leases_table import LEASE_KEY, LEASE_TTL
 from tests.cluster.network import BedError, Host, alive
 from tests.container.image import PATIENCE_SECONDS, wait_for
 
@@ -54,7 +54,7 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 @contextlib.contextmanager
 def dynamodb(host: Host, folder: Path) -> Iterator[str]:
-    """The endpoint of a DynamoDB with the table of leases, as `constructs_lib/leases_table.py` defines it."""
+    """The endpoint of a DynamoDB with the table of leases, as `constructs_lib/storage/leases_table.py` defines it."""
     log = folder / "dynamodb.log"
     # A process of its own: what moto holds belongs to the process, and other tests reset theirs.
     command = [sys.executable, "-m", "moto.server", "-H", "0.0.0.0", "-p", str(DYNAMODB_PORT)]  # noqa: S104 # of a namespace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from constructs_lib.image_repository import lifecycle_policy
+from constructs_lib.compute.image_repository import lifecycle_policy
 
 if TYPE_CHECKING:
     from tests.template import Template

@@ -1,6 +1,6 @@
 """The table of leases in DynamoDB: one item for each playback id, written on conditions only.
 
-constructs_lib/leases_table.py defines the table; the task may get and put items, and scan.
+constructs_lib/storage/leases_table.py defines the table; the task may get and put items, and scan.
 """
 
 import asyncio

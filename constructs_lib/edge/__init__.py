@@ -1,0 +1,1 @@
+"""What viewers reach: CloudFront, its way into the VPC, its caches, headers, firewall, logs and names."""

@@ -1,0 +1,1 @@
+"""The VPC, who may talk to whom in it, and the two load balancers."""

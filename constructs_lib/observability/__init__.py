@@ -1,0 +1,1 @@
+"""What tells how it is: logs, metrics, alarms, the dashboard, notices."""

@@ -1,0 +1,1 @@
+"""What is kept: buckets and the table of leases."""

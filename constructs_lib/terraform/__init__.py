@@ -1,0 +1,1 @@
+"""What the constructs of all rooms stand on: bindings, stack, provider, state, lifecycle, escape hatches."""

@@ -136,7 +136,7 @@ async def test_the_task_may_do_with_its_protection_what_the_origin_asks_of_the_a
         await until(lambda: agent.protected, "protection")
         task.cancel()
 
-    source = (ORIGIN / "protection.py").read_text()
+    source = (ORIGIN / "cluster" / "task_protection.py").read_text()
     written = {call.name.upper() for call in calls(source) if call.on.endswith("_http")}
     assert methods == written
     assert {OF_AGENT[method] for method in methods} == actions(prod, "Roles_TaskPolicyDocument", beside="Leases")

@@ -73,9 +73,10 @@ check: .venv/.all-ready ## everything that is quick: lint, types, unit tests, sy
 	@echo "check: all well"
 
 .PHONY: lint
-lint: .venv/.all-ready ## ruff, shellcheck, hadolint, actionlint, zizmor
+lint: .venv/.all-ready ## ruff, import-linter, shellcheck, hadolint, actionlint, zizmor
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --quiet --check .
+	@PYTHONPATH=container .venv/bin/lint-imports --no-cache --no-logo >lint-imports.log || { cat lint-imports.log; exit 1; }; rm -f lint-imports.log
 	@.venv/bin/shellcheck scripts/*.sh .ci/run container/healthcheck container/ffmpeg/build.sh container/nginx/module/*.sh tests/fuzz/rtmp_module/*.sh
 	@.venv/bin/hadolint container/Dockerfile
 	@.venv/bin/actionlint $(WORKFLOWS)

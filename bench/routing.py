@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 import uvloop
-from origin.registry import Holder
+from origin.cluster.registry import Holder
 
 from tests.container.tasks import Broadcast, Task
 

@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import uvloop
-from origin.lease_table import DynamoDbTable
-from origin.leases import RENEW_SECONDS, LeaseRegistry
-from origin.peers import Peers
-from origin.registry import Answer, Holder, Position, RegistryUnavailableError
-from origin.routing import Router
-from origin.web import server
+from origin.cluster.lease_table import DynamoDbTable
+from origin.cluster.leases import RENEW_SECONDS, LeaseRegistry
+from origin.cluster.registry import Answer, Holder, RegistryUnavailableError
+from origin.delivery.peers import Peers
+from origin.delivery.routing import Router
+from origin.delivery.web import server
+from origin.packaging.position import Position
 
 from tests.container.dynamodb_stand_in import dynamodb
 from tests.container.tasks import Broadcast, WatchedDelivery, listening

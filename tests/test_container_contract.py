@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 from origin import metrics
-from origin.connections import KEEPALIVE_SECONDS
-from origin.ingest import Reason
+from origin.delivery.connections import KEEPALIVE_SECONDS
+from origin.ingest.door import Reason
 from origin.metrics import METRICS, STREAMS_PER_TASK, Metric, Metrics
 from origin.settings import Settings, load
 
@@ -148,7 +148,7 @@ def published(line: Json) -> set[tuple[str, frozenset[tuple[str, str]]]]:
 
 def origin_sources() -> dict[str, ast.Module]:
     """File name to syntax tree."""
-    return {path.name: ast.parse(path.read_text()) for path in (ROOT / "container" / "origin").glob("*.py")}
+    return {str(path): ast.parse(path.read_text()) for path in (ROOT / "container" / "origin").rglob("*.py")}
 
 
 def test_every_metric_in_the_origins_list_is_written_and_no_other() -> None:

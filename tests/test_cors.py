@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 from aiohttp import web
-from origin.delivery import PLAYLIST_TYPE, Response
+from origin.delivery.answers import PLAYLIST_TYPE, Response
+from origin.delivery.web import server
 from origin.settings import load
-from origin.web import server
 
 from stacks.streaming import origin_environment
 from tests.shipped import everything_config, shipped_configs

@@ -87,7 +87,7 @@ def test_the_readme_lists_every_target_with_a_help_text() -> None:
 
 
 def test_every_reason_for_a_refusal_is_in_the_runbook() -> None:
-    source = (ROOT / "container" / "origin" / "ingest.py").read_text()
+    source = (ROOT / "container" / "origin" / "ingest" / "door.py").read_text()
     reasons = re.findall(r'"(\w+)"', source.partition("Reason = Literal[")[2].partition("]")[0])
 
     assert reasons

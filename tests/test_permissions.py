@@ -12,15 +12,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from origin.lease_table import DynamoDbTable, Lease, LeaseTable
+from origin.cluster.lease_table import DynamoDbTable, Lease, LeaseTable
+from origin.cluster.registry import Holder
+from origin.cluster.task_protection import Protection
 from origin.metrics import Metrics
-from origin.protection import Protection
-from origin.registry import Holder, Position
+from origin.packaging.position import Position
 
 from constructs_lib.security.deploy_role import DEPLOYED_SERVICES
+from tests.container.delivery.test_routing import until
 from tests.container.dynamodb_stand_in import dynamodb
 from tests.container.ecs_agent import API, EcsAgent
-from tests.container.test_routing import until
 from tests.local_aws import REGION
 from tests.shipped import ROOT
 
@@ -71,7 +72,7 @@ def operations_in_source(known: dict[str, str]) -> set[str]:
     """The operations of a client that appear in the origin's source, called or passed on to be called."""
     names = {
         node.attr
-        for path in ORIGIN.glob("*.py")
+        for path in ORIGIN.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.value.attr == "client"
     }
@@ -135,7 +136,7 @@ async def test_the_task_may_do_with_its_protection_what_the_origin_asks_of_the_a
         await until(lambda: agent.protected, "protection")
         task.cancel()
 
-    source = (ORIGIN / "protection.py").read_text()
+    source = (ORIGIN / "cluster" / "task_protection.py").read_text()
     written = {call.name.upper() for call in calls(source) if call.on.endswith("_http")}
     assert methods == written
     assert {OF_AGENT[method] for method in methods} == actions(prod, "Roles_TaskPolicyDocument", beside="Leases")
@@ -145,7 +146,7 @@ def test_the_origin_speaks_to_no_other_service_of_aws() -> None:
     """Or else its role, the gateway endpoints and the security groups have to know."""
     clients = {
         call.first
-        for path in ORIGIN.glob("*.py")
+        for path in ORIGIN.rglob("*.py")
         for call in calls(path.read_text())
         if call.name in {"client", "resource", "create_client"} and call.first
     }

@@ -30,7 +30,7 @@ FULL_WIDTH = 24
 ROW_HEIGHT = 6
 ALARM_ROW_HEIGHT = 3
 PERIOD_SECONDS = 60
-# Why the origin turns publishers away (container/origin/ingest.py).
+# Why the origin turns publishers away (container/origin/ingest/door.py).
 REJECTION_REASONS = (
     "capacity",
     "unauthorized",

@@ -6,8 +6,9 @@ import sys
 
 import uvloop
 
-from origin import confine, logs
+from origin import logs
 from origin.app import Origin
+from origin.broadcast import confine
 from origin.settings import ConfigurationError, load
 
 

@@ -13,26 +13,28 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from origin import ecs, hooks, metrics
-from origin.admission import Admission
-from origin.authorization import Authorization
-from origin.backend import Backend
-from origin.delivery import Delivery
-from origin.fitness import Memory
-from origin.ingest import Ingest
-from origin.instances import Instances
-from origin.lease_table import DynamoDbTable
-from origin.leases import LeaseRegistry
+from origin import metrics
+from origin.broadcast.admission import Admission
+from origin.broadcast.fitness import Memory
+from origin.broadcast.session import Session, Surroundings
+from origin.cluster.identity import identity
+from origin.cluster.lease_table import DynamoDbTable
+from origin.cluster.leases import LeaseRegistry
+from origin.cluster.registry import Holder, InProcessRegistry, StreamRegistry
+from origin.cluster.task_protection import Protection
+from origin.delivery.answers import Delivery
+from origin.delivery.peers import Peers
+from origin.delivery.routing import Router
+from origin.delivery.web import server
+from origin.ingest import hooks
+from origin.ingest.authorization import Authorization
+from origin.ingest.backend import Backend
+from origin.ingest.door import Ingest
+from origin.ingest.instances import Instances
 from origin.logs import Concealer
 from origin.metrics import Metric, Metrics
-from origin.peers import Peers
-from origin.playlists import usual_rate
-from origin.protection import Protection
-from origin.registry import Holder, InProcessRegistry, StreamRegistry
-from origin.routing import Router
-from origin.session import Session, Surroundings
+from origin.packaging.playlists import usual_rate
 from origin.settings import Settings
-from origin.web import server
 
 _LOG = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ class Origin:
             backend = Backend(self._settings.backend_url, self._settings.backend_token, await _client(stack))
             peers = Peers()
             stack.push_async_callback(peers.close)
-            registry = self._registry(await ecs.identity(self._settings, await _client(stack)), peers, stack)
+            registry = self._registry(await identity(self._settings, await _client(stack)), peers, stack)
             self._instances = await stack.enter_async_context(Instances(self._settings, self._metrics))
             self._ingest = Ingest(around, Authorization(backend), registry, self._instances.drop)
             self._delivery = Delivery(self._ingest.streams, self._settings)

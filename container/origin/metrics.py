@@ -17,7 +17,7 @@ Unit = Literal["Count", "Seconds", "None"]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number that the origin reports. The infrastructure knows it by its name (constructs_lib/observability/metrics.py)."""
+    """A number that the origin reports; constructs_lib/observability/metrics.py knows it by its name."""
 
     name: str
     unit: Unit

@@ -10,10 +10,10 @@ import struct
 import sys
 from collections.abc import Iterator
 
-from origin import rtmp
+from origin.ingest import rtmp
 
-from tests.container.test_units_bounds import avcc, sps
-from tests.container.test_units_packager import AVCC
+from tests.container.packaging.test_packager import AVCC
+from tests.container.test_bounds import avcc, sps
 
 CHUNK = 1 << 16
 

@@ -11,9 +11,10 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from origin.lease_table import ConflictError, Lease, LeaseTable, Listing
-from origin.leases import RENEW_SECONDS, LeaseRegistry
-from origin.registry import Answer, Holder, LeaseLostError, Position, RegistryUnavailableError
+from origin.cluster.lease_table import ConflictError, Lease, LeaseTable, Listing
+from origin.cluster.leases import RENEW_SECONDS, LeaseRegistry
+from origin.cluster.registry import Answer, Holder, LeaseLostError, RegistryUnavailableError
+from origin.packaging.position import Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

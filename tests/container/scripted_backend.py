@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Self
 from urllib.parse import parse_qs
 
-from origin import rtmp
+from origin.ingest import rtmp
 
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
 

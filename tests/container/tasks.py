@@ -7,18 +7,19 @@ from typing import NamedTuple, Self
 
 import aiohttp
 from aiohttp import web
-from origin.codecs import Picture
-from origin.delivery import Delivery, Response
-from origin.ladder import plan
-from origin.peers import Peers
-from origin.registry import Answer, Holder, InProcessRegistry, Position
-from origin.routing import Router
+from origin.cluster.registry import Answer, Holder, InProcessRegistry
+from origin.delivery.answers import Delivery, Response
+from origin.delivery.peers import Peers
+from origin.delivery.routing import Router
+from origin.delivery.web import server
+from origin.media.codecs import Picture
+from origin.packaging.ladder import plan
+from origin.packaging.position import Position
+from origin.packaging.stream import Stream
 from origin.settings import Settings
-from origin.stream import Stream
-from origin.web import server
 from yarl import URL
 
-from tests.container.test_units_packager import AVCC, generation, pictures
+from tests.container.packaging.test_packager import AVCC, generation, pictures
 
 SETTINGS = Settings(backend_url="http://backend", segment_seconds=1, part_seconds=0.25, cors_allow_origin="*")
 SOURCE = Picture(width=1280, height=720, profile=77, bit_depth=8, chroma_format=1, progressive=True)

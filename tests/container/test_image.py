@@ -201,8 +201,8 @@ def test_health_check_fails_when_the_answer_is_not_200(image: images.Image) -> N
 
 ENCODE = """
 import json, os, subprocess, sys
-from origin.encoder import KeyFrames, arguments
-from origin.ladder import RenditionPlan
+from origin.broadcast.encoder import KeyFrames, arguments
+from origin.packaging.ladder import RenditionPlan
 from origin.settings import DEFAULT_LADDER
 plans = [RenditionPlan(rung=rung, width=rung.height * 16 // 9 // 2 * 2, height=rung.height, copied=False)
          for rung in DEFAULT_LADDER]

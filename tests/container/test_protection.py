@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from origin.cluster.task_protection import Protection, Timing, refusal
 from origin.metrics import Metrics
-from origin.protection import Protection, Timing, refusal
 
 from tests.container.ecs_agent import API, TASK_ARN, EcsAgent
 from tests.container.image import PATIENCE_SECONDS
@@ -167,7 +167,7 @@ async def test_failures_are_counted_logged_once_and_retried(
 
     assert bench.agent.asked == [ON] * 4
     assert [line["ProtectionFailures"] for line in bench.counted] == [1, 1, 1]
-    messages = [record.message for record in caplog.records if record.name == "origin.protection"]
+    messages = [record.message for record in caplog.records if record.name == "origin.cluster.task_protection"]
     assert messages == ["task protection cannot be set", "task protection can be set again", "task protected"]
 
 

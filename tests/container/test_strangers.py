@@ -116,7 +116,7 @@ def flood(origin: Origin) -> Iterator[None]:
 def test_right_key_gets_in_while_wrong_keys_flood_a_slow_backend(origin: Origin, backend: ScriptedBackend) -> None:
     """From the streamer's own address, 2.5 s for each; OBS tries again, and so does this publisher.
 
-    Many addresses are test_units_authorization.py's: what they cost leaves no processor to the broadcast here.
+    Many addresses are test_authorization.py's: what they cost leaves no processor to the broadcast here.
     """
     backend.seconds_for_others, backend.most_at_once = SLOW_SECONDS, 0
     before = backend.asked.total()

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from origin.protection import Timing
+from origin.cluster.task_protection import Timing
 
 from tests.container.ecs_agent import EcsService
 
@@ -51,7 +51,7 @@ class Task:
         return self.world.minute < self.protected_until
 
     def look(self) -> None:
-        """What the origin does, as origin/protection.py has it."""
+        """What the origin does, as origin/cluster/task_protection.py has it."""
         now, timing = self.world.minute, self.world.timing
         if not self.busy:
             self.protected_until = -math.inf

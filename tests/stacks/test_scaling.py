@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from origin.protection import Timing
+from origin.cluster.task_protection import Timing
 
 from tests.stacks.scaling_world import SHOWS_PER_TASK, World, evaluate
 from tests.template import Template

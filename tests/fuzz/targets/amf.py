@@ -1,6 +1,6 @@
 """The AMF0 reader: what nginx-rtmp passes on of a publisher's metadata and commands."""
 
-from origin import rtmp
+from origin.ingest import rtmp
 
 SEEDS = [
     rtmp.amf_encode("connect", 1, {"app": "live", "tcUrl": "rtmp://a/live", "fpad": False}),

@@ -2,10 +2,10 @@
 
 import contextlib
 
-from origin import codecs, fmp4
-from origin.codecs import Picture
-from origin.media import AudioConfig, VideoConfig
-from origin.timeline import Soundtrack
+from origin.media import codecs, fmp4
+from origin.media.codecs import Picture
+from origin.media.packets import AudioConfig, VideoConfig
+from origin.packaging.timeline import Soundtrack
 
 _PICTURE = Picture(width=64, height=64, profile=66, bit_depth=8, chroma_format=1, progressive=True)
 SEEDS = [

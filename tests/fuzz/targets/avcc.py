@@ -2,8 +2,8 @@
 
 import contextlib
 
-from origin import codecs, fmp4, silence
-from origin.media import VideoConfig
+from origin.media import codecs, fmp4, silence
+from origin.media.packets import VideoConfig
 
 _SPS = bytes.fromhex("674d4015eca04012d80880000003008000001e078b16cb01")
 _PPS = bytes.fromhex("01000568ebe3cb20")

@@ -5,9 +5,9 @@ import socket
 import threading
 
 import aiohttp
-from origin import verdict
-from origin.backend import Backend
-from origin.verdict import BackendUnavailableError, UnauthorizedError
+from origin.ingest import verdict
+from origin.ingest.backend import Backend
+from origin.ingest.verdict import BackendUnavailableError, UnauthorizedError
 
 SEEDS = [
     b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"playbackId": "p-1"}',

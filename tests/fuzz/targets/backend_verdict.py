@@ -1,7 +1,7 @@
 """Bodies of the backend's answers: two bytes for the status, the rest is the body."""
 
-from origin import verdict
-from origin.verdict import BackendUnavailableError, UnauthorizedError
+from origin.ingest import verdict
+from origin.ingest.verdict import BackendUnavailableError, UnauthorizedError
 
 STATUSES = [200, 201, 202, 204, 205, 206, 301, 403, 429, 500]
 SEEDS = [

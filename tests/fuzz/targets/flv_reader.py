@@ -1,7 +1,7 @@
 """What FFmpeg gives back, should a picture have taken it over."""
 
-from origin import flv
-from origin.media import Media, VideoConfig, VideoPacket
+from origin.media import flv
+from origin.media.packets import Media, VideoConfig, VideoPacket
 
 SEEDS = [
     flv.HEADER_VIDEO_ONLY

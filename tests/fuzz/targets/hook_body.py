@@ -2,7 +2,7 @@
 
 import re
 
-from origin import hooks
+from origin.ingest import hooks
 
 GOOD = b"app=live&flashver=x&addr=192.0.2.7&clientid=7&call=publish&name=abc&type=live"
 

@@ -1,6 +1,6 @@
 """Lines of nginx's error log, which have strangers' names in them."""
 
-from origin import nginx_log
+from origin.ingest import nginx_log
 
 SEEDS = [
     b"2026/11/26 00:43:58 [error] 12#12: *3 play: bad name 'KEY', client: 1.2.3.4, server: 0.0.0.0:1935\n",

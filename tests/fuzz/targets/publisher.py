@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
-from origin import rtmp
-from origin.intake import Intake, UnsupportedSourceError
-from origin.media import VideoPacket
+from origin.broadcast.intake import Intake, UnsupportedSourceError
+from origin.ingest import rtmp
+from origin.media.packets import VideoPacket
 
 _AVCC = bytes.fromhex("014d4015ffe10017674d4015eca04012d80880000003008000001e078b16cb01000568ebe3cb20")
 _KINDS = (rtmp.VIDEO, rtmp.AUDIO, rtmp.DATA)

@@ -2,7 +2,7 @@
 
 import struct
 
-from origin import rtmp
+from origin.ingest import rtmp
 
 _MESSAGE = rtmp.write_message(6, rtmp.VIDEO, 1, b"x" * 300)
 SEEDS = [

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from origin import codecs
+from origin.media import codecs
 
 SEEDS = [
     bytes.fromhex("674d4015eca04012d80880000003008000001e078b16cb01"),  # 512x288

@@ -1,0 +1,231 @@
+"""What one publisher sends, from RTMP messages to pictures and sound: one clock, known formats, in order."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from origin.allowance import Allowance
+from origin.broadcast.meter import BrokenPictureError, Clock, Meter, Units, units
+from origin.ingest import rtmp
+from origin.media import flv
+from origin.media.codecs import Picture, UnreadableConfigError, parameter_sets, picture, read_sps, sound
+from origin.media.packets import AudioConfig, AudioPacket, Media, Metadata, Unsupported, VideoConfig, VideoPacket
+from origin.packaging.timeline import Soundtrack
+
+_FIRST_KEY_FRAME_SECONDS = 10
+_LATE_MS = 100  # a picture may come with a time that is this much before the one that came before it
+_WAIT_FOR_SOUND_MS = 500
+
+# A second of 4K at 60 pictures has some 110 messages and 6 MB. After a gap in the network encoders send what piled up.
+_MESSAGES, _MESSAGES_AT_ONCE = 1000, 10_000
+_BYTES, _BYTES_AT_ONCE = 10_000_000, 40_000_000
+# The source's own clock: it may be a little off for ever, and catch up.
+_CLOCK_MS, _CLOCK_MS_AT_ONCE = 1050, 30_000
+_METADATA_READ = 8  # the first one counts; more of them tell nothing
+_BROKEN_PICTURES = 300
+_SETS_KNOWN = 3
+_MEDIA = b"\x01"  # the packet type of H.264 and of AAC that has a time
+_FORMATS, _FORMATS_AT_ONCE = 0.2, 10  # a phone that adapts to its network changes the size now and then
+
+
+class UnsupportedSourceError(Exception):
+    """What arrives cannot be shown; the text says what and what to send instead."""
+
+
+class Intake:
+    """Reads a publisher's stream. Times are milliseconds since the session's zero."""
+
+    def __init__(self, player: rtmp.Player) -> None:
+        self.meter = Meter()
+        self.video_config: VideoConfig | None = None
+        self.soundtrack = Soundtrack.mute()
+        self.has_sound = False
+        self.last_dts = -1
+        self._player = player
+        self._clock = Clock()
+        self._change: str | None = None
+        self._sound_announced: bool | None = None
+        self._held: list[VideoPacket] = []
+        self._begun = False  # pictures go on as they come
+        self._messages = Allowance(_MESSAGES, _MESSAGES_AT_ONCE)
+        self._bytes = Allowance(_BYTES, _BYTES_AT_ONCE)
+        self._time = Allowance(_CLOCK_MS, _CLOCK_MS_AT_ONCE)
+        self._newest: int | None = None  # ms since the session's zero
+        self._metadata_left = _METADATA_READ
+        self._broken = 0  # pictures in a row
+        self._formats = Allowance(_FORMATS, _FORMATS_AT_ONCE)
+        self._known_sets: tuple[bytes, ...] = ()
+        self._picture: Picture | None = None
+
+    @property
+    def jumps(self) -> int:
+        """How often the source's clock jumped."""
+        return self._clock.jumps
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long no media has arrived."""
+        return time.monotonic() - self.meter.last_arrival
+
+    def take_change(self) -> str | None:
+        """What has changed its format since this was asked last; None for nothing."""
+        change, self._change = self._change, None
+        return change
+
+    async def packets(self) -> AsyncIterator[VideoPacket | AudioPacket]:
+        """Pictures in decoding order, and sound when it is in the soundtrack; UnsupportedSourceError."""
+        async for media in self._media():
+            match media:
+                case VideoPacket():
+                    for packet in self._ready(media):
+                        self.meter.picture(packet)
+                        yield packet
+                case AudioPacket() if self.has_sound:
+                    self.soundtrack.add(media, asyncio.get_running_loop().time())
+                    yield media
+                case VideoConfig():
+                    self._configure_video(media)
+                case AudioConfig():
+                    self._configure_audio(media)
+                case Metadata():
+                    self._sound_announced = bool(media.values.get("audiocodecid"))
+                case Unsupported():
+                    raise UnsupportedSourceError(media.what)
+
+    async def _media(self) -> AsyncIterator[Media]:
+        messages = self._player.play()
+        limit = asyncio.get_running_loop().time() + _FIRST_KEY_FRAME_SECONDS
+        while True:
+            try:
+                # Only the beginning has a limit: after that, nginx drops publishers that fall silent.
+                async with asyncio.timeout_at(None if self._begun else limit):
+                    message = await anext(messages, None)
+            except TimeoutError:
+                raise UnsupportedSourceError(
+                    f"no H.264 key frame within {_FIRST_KEY_FRAME_SECONDS} s of publishing"
+                ) from None
+            except rtmp.RtmpError as error:
+                raise UnsupportedSourceError(str(error)) from None
+            if message is None:
+                return
+            self.meter.last_arrival = time.monotonic()
+            self._admit(message)
+            media = self._parse(message)
+            if media:
+                yield media
+
+    def _admit(self, message: rtmp.Message) -> None:
+        """UnsupportedSourceError when more arrives than any streaming software sends: it is time taken from others."""
+        now = asyncio.get_running_loop().time()
+        if not self._messages.take(1, now):
+            raise UnsupportedSourceError(f"more than {_MESSAGES} messages a second")
+        if not self._bytes.take(len(message.body), now):
+            raise UnsupportedSourceError(f"more than {_BYTES * 8 // 1_000_000} Mbit/s")
+
+    def _parse(self, message: rtmp.Message) -> Media | None:
+        if message.kind == rtmp.VIDEO:
+            return flv.parse_video(message.body, self._read_clock(message))
+        if message.kind == rtmp.AUDIO:
+            return flv.parse_audio(message.body, self._read_clock(message))
+        if self._begun or not self._metadata_left:
+            return None
+        self._metadata_left -= 1
+        values = [value for value in rtmp.amf_decode(message.body) if isinstance(value, dict)]
+        return Metadata(values[0]) if values else None
+
+    def _read_clock(self, message: rtmp.Message) -> int:
+        if message.body[1:2] != _MEDIA:  # some encoders repeat their configuration, and stamp it with 0
+            return 0
+        at = self._clock.read(message.timestamp)
+        newest = at if self._newest is None else self._newest
+        self._newest = max(at, newest)
+        if not self._time.take(self._newest - newest, asyncio.get_running_loop().time()):
+            raise UnsupportedSourceError("its clock runs faster than time; send as it happens (with FFmpeg: -re)")
+        return at
+
+    def _configure_video(self, config: VideoConfig) -> None:
+        if config == self.video_config:
+            return
+        self._note_format()
+        try:
+            shown, sets = picture(config), tuple(parameter_sets(config))
+        except UnreadableConfigError as error:
+            raise UnsupportedSourceError(f"H.264 configuration: {error}") from None
+        if self.video_config:
+            self._change = "the picture's format changed"
+        self.video_config, self._picture, self._known_sets = config, shown, sets
+
+    def _note_format(self) -> None:
+        """Each new one is read, and may begin everything anew."""
+        if not self._formats.take(1, asyncio.get_running_loop().time()):
+            raise UnsupportedSourceError(f"its format changed {_FORMATS_AT_ONCE} times in a row")
+
+    def _look_into(self, data: bytes, config: VideoConfig) -> Units | None:
+        """A picture's units; None if they cannot be told apart, which would end some players' decoders."""
+        try:
+            found = units(data, (config.avcc[4] & 3) + 1)
+        except BrokenPictureError:
+            self._broken += 1
+            if self._broken > _BROKEN_PICTURES:
+                raise UnsupportedSourceError("the lengths of the pictures' NAL units do not add up") from None
+            return None
+        self._broken = 0
+        self._check_in_band(found.parameter_sets)
+        return found
+
+    def _check_in_band(self, sets: tuple[bytes, ...]) -> None:
+        """Encoders may repeat parameter sets before key frames. Another size, though, has to come in a header."""
+        for sps in sets:
+            if sps in self._known_sets:
+                continue
+            self._note_format()
+            try:
+                seen = read_sps(sps)
+            except UnreadableConfigError as error:
+                raise UnsupportedSourceError(f"H.264 configuration within the pictures: {error}") from None
+            assert self._picture
+            if (seen.width, seen.height) != (self._picture.width, self._picture.height):
+                raise UnsupportedSourceError(
+                    f"the picture changed from {self._picture.width}x{self._picture.height} to"
+                    f" {seen.width}x{seen.height} without a new sequence header; start the broadcast anew"
+                )
+            self._known_sets = (*self._known_sets[-_SETS_KNOWN:], sps)
+
+    def _configure_audio(self, config: AudioConfig) -> None:
+        self.has_sound = True
+        if self.soundtrack.config == config:
+            return
+        self._note_format()
+        try:
+            self.soundtrack = Soundtrack(config, sound(config))
+        except UnreadableConfigError as error:
+            raise UnsupportedSourceError(f"AAC configuration: {error}") from None
+        self._change = self._change or "the sound's format changed"
+
+    def _ready(self, packet: VideoPacket) -> list[VideoPacket]:
+        """The pictures that can go on now: this one and those that waited, or none."""
+        if self.video_config is None or packet.dts < self.last_dts - _LATE_MS:
+            return []
+        # Leaving one out would spoil all pictures that build on it.
+        found = self._look_into(packet.data, self.video_config)
+        if found is None:
+            return []
+        dts = max(packet.dts, self.last_dts + 1)
+        packet = VideoPacket(dts, packet.pts - dts, found.random_access, packet.data)
+        self.last_dts = dts
+        if not self._begun and self._waits(packet):
+            return []
+        self._begun = True
+        ready, self._held = [*self._held, packet], []
+        return ready
+
+    def _waits(self, packet: VideoPacket) -> bool:
+        """Whether to wait for the first key frame, or a little for the sound, so that no broadcast begins mute."""
+        if not self._held and not packet.key:
+            return True
+        if self.has_sound or self._sound_announced is False:
+            return False
+        if packet.dts - (self._held[0] if self._held else packet).dts < _WAIT_FOR_SOUND_MS:
+            self._held.append(packet)
+            return True
+        return False

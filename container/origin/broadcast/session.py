@@ -1,0 +1,360 @@
+"""One publisher's broadcast from first packet to last: what is copied, what is encoded, and when that changes."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from origin.allowance import Allowance
+from origin.broadcast.admission import Admission
+from origin.broadcast.encoder import Chatter, KeyFrames
+from origin.broadcast.fitness import KEY_FRAME_ADVICE, Fitness, Memory
+from origin.broadcast.intake import Intake, UnsupportedSourceError
+from origin.broadcast.meter import GopCache
+from origin.broadcast.program import Events, Program
+from origin.ingest import rtmp
+from origin.logs import Concealer, fingerprint
+from origin.media.codecs import Picture, picture
+from origin.media.packets import VideoPacket
+from origin.metrics import ENCODER_BEHIND, ENCODER_FAILURES, TIME_TO_FIRST_SEGMENT, Metrics
+from origin.packaging import ladder
+from origin.packaging.packager import Rendition
+from origin.packaging.stream import Stream
+from origin.packaging.timeline import Generation
+from origin.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+
+_CACHE_BYTES = 16 << 20
+_KNOWN_AFTER_MS = 10_000  # then bit rate, key frames and picture rate have shown themselves
+_TRY_AGAIN_AFTER_MS = 600_000
+_KEY_FRAME_PATIENCE_MS = 30_000
+_FORMS_A_SECOND, _FORMS_AT_ONCE = 0.1, 12  # each is another FFmpeg, and a break for viewers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all sessions of a task share."""
+
+    settings: Settings
+    metrics: Metrics
+    admission: Admission
+    memory: Memory
+    concealer: Concealer = field(default_factory=Concealer)
+
+
+class Session:
+    """Reads one publisher's stream and keeps the renditions coming until the publisher is gone."""
+
+    def __init__(
+        self, name: str, key: str, stream: Stream, player: rtmp.Player, around: Surroundings, *, client: str
+    ) -> None:
+        self.name = name
+        self.stream = stream
+        self.client = client  # nginx's number for the publisher's connection
+        self.key = key
+        self.intake = Intake(player)
+        self.first_segment_seconds: float | None = None
+        self._player = player
+        self._around = around
+        self._began = time.monotonic()
+        self._fitness = Fitness(
+            self.intake.meter,
+            limit_kbps=ladder.limit_kbps(around.settings.ladder),
+            latest_key_ms=stream.timeline.latest_ms,
+        )
+        self._cache = GopCache(_CACHE_BYTES)
+        self._chatter = Chatter(stream.label)
+        self._forms = Allowance(_FORMS_A_SECOND, _FORMS_AT_ONCE)
+        self._program: Program | None = None
+        self._generations = 0
+        self._due: str | None = "start"  # why the next key frame begins a new generation
+        self._jumps = 0
+        self._wall_offset: float | None = None
+        self._misfit: str | None = None  # what is wrong with the picture itself, whatever was seen of it over time
+        self._charged_for: Generation | None = None
+        self._lost_at: int | None = None  # since when encoding cannot go on without a key frame
+        self._left_out = 0  # encoded renditions, because FFmpeg did not keep up
+        self._left_out_at = 0
+        self._broadcasts_then = 0
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopping = asyncio.Event()
+
+    # --- what others may ask and tell ---
+
+    @property
+    def label(self) -> str:
+        return self.stream.label
+
+    @property
+    def renditions(self) -> list[Rendition]:
+        return self._program.renditions if self._program else []
+
+    @property
+    def rendition_names(self) -> list[str]:
+        """Of the ones that are made of their own; the viewers of others get the top one of these."""
+        return [plan.name for plan in self._program.plans] if self._program else []
+
+    @property
+    def slowest_dts(self) -> int:
+        """How far the slowest rendition got, ms."""
+        return min((rendition.newest_dts for rendition in self.renditions), default=-1)
+
+    @property
+    def lag_ms(self) -> int:
+        """How far the slowest rendition is behind the source."""
+        return self.intake.last_dts - self.slowest_dts if self.slowest_dts >= 0 else 0
+
+    @property
+    def encoding_all(self) -> bool:
+        return self._program is not None and not self._program.copied
+
+    @property
+    def encoder_pid(self) -> int | None:
+        return self._program.encoder.pid if self._program and self._program.encoder else None
+
+    def stop(self) -> None:
+        """The publisher is gone, or has to go."""
+        self._stopping.set()
+
+    def hurry(self) -> None:
+        """Somebody waits for the end: what FFmpeg has not given out by now is left out."""
+        if self._program:
+            self._program.hurry()
+
+    # --- the life of a session ---
+
+    async def run(self) -> None:
+        """Return when the publisher is gone; UnsupportedSourceError or EncoderGivenUpError: it has to be sent away."""
+        async with self.stream.writing:
+            self.stream.live = True
+            try:
+                await self._broadcast()
+            finally:
+                self.stream.live = False
+
+    async def _broadcast(self) -> None:
+        reading = asyncio.create_task(self._read())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            ends: set[asyncio.Future[Any]] = {reading, stopping, self._failure}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
+        finally:
+            reading.cancel()
+            stopping.cancel()
+            self._player.close()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await reading
+            await self._finish()
+
+    async def _finish(self) -> None:
+        if self._program:
+            await self._program.finish()
+        self.stream.finish_session()
+
+    async def _read(self) -> None:
+        async for packet in self.intake.packets():
+            if isinstance(packet, VideoPacket):
+                self._forward(packet)
+            else:
+                for rendition in self.renditions:
+                    rendition.flush()
+
+    # --- pictures ---
+
+    def _forward(self, packet: VideoPacket) -> None:
+        change = self.intake.take_change()
+        self._due = self._due or change
+        if self.intake.jumps != self._jumps:
+            self._jumps = self.intake.jumps
+            self._wall_offset = None
+            self._due = self._due or "the source's clock jumped"
+        if packet.key and self._room_again(packet):
+            self._left_out, self._due = 0, self._due or "there may be room for all renditions again"
+        if packet.key and self._due:
+            self._begin(packet)
+        elif self._lost_at is not None and packet.dts - self._lost_at > _KEY_FRAME_PATIENCE_MS:
+            # A reconnect brings one: the only way back to a picture.
+            self._fail(UnsupportedSourceError(f"encoding waits for a key frame for over 30 s; {KEY_FRAME_ADVICE}"))
+        program = self._program
+        assert program
+        if program.copied and (reason := self._fitness.why_not_copy(packet, segment_began=program.copied[0].position)):
+            program = self._change_over(reason)
+        self._fitness.see(packet, program.generation)
+        self._take_stock(packet, program)
+        program.feed(packet)
+        self._cache.add(packet)
+        self._cache.trim(program.resume_point if program.encoded else packet.pts)
+        self._note_first_segment()
+
+    def _take_stock(self, packet: VideoPacket, program: Program) -> None:
+        """What the broadcast costs, once that is known; and whether the key may begin with copying next time."""
+        generation = program.generation
+        if self._charged_for is not generation and packet.dts - generation.start_pts > _KNOWN_AFTER_MS:
+            self._charged_for = generation
+            self._charge(program)
+        if not program.copied and self._misfit is None and self._fitness.fits_again(packet, generation):
+            self._around.memory.forget(self.key)
+
+    # --- programs ---
+
+    def _begin(self, packet: VideoPacket) -> None:
+        """A new generation from this key frame on."""
+        if not self._forms.take(1, time.monotonic()):
+            raise UnsupportedSourceError(f"begins anew again and again, now because: {self._due}")
+        settings = self._around.settings
+        source = self._picture()
+        self._make_room(source)
+        self._misfit = misfit = ladder.misfit(source, settings.ladder)
+        remembered = self._around.memory.recall(self.key)
+        plans = self._plan(copy=not (misfit or remembered or self.encoding_all))
+        copying = any(plan.copied for plan in plans)
+        _LOG.info(
+            "broadcast goes on in a new form" if self._program else "broadcast begins",
+            extra={
+                "stream": self.label,
+                "cause": self._due,
+                "source": f"{source.width}x{source.height}",
+                "sound": self.intake.soundtrack.sound.codec_name if self.intake.has_sound else None,
+                "renditions": [plan.name for plan in plans],
+                "top": "copied" if copying else "encoded",
+                "why_encoded": None if copying else misfit or remembered,
+            },
+        )
+        self._due = None
+        if self._program:
+            self._program.retire()
+        self._cache.clear()
+        keys = KeyFrames() if copying else KeyFrames(every_seconds=settings.segment_seconds)
+        self._start(plans, self._generation(packet.pts, every_key=not copying), keys)
+
+    def _make_room(self, source: Picture) -> None:
+        """A picture larger than 1080p takes more than the door has asked for: it gets what is free, or has to go.
+
+        Unlike what shows only on air this is known at its first picture. Alone on a task it harms nobody.
+        """
+        admission, needs = self._around.admission, ladder.cost(self._plan(copy=False), 0, source.pixels)
+        if needs > ladder.ENCODED_COST and not admission.fits(self, needs):
+            raise UnsupportedSourceError(
+                f"{source.width}x{source.height} takes {needs} of the task's {admission.capacity} units and not as many"
+                " are free; send at most 1920x1080"
+            )
+
+    def _change_over(self, reason: str) -> Program:
+        """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
+        settings = self._around.settings
+        start = self._fitness.newest_pts + 1
+        _LOG.warning(
+            "source does not fit, top rendition is encoded from now on: %s",
+            reason,
+            extra={"stream": self.label, "key": fingerprint(self.key)},
+        )
+        self._around.memory.remember(self.key, reason)
+        plans = self._plan(copy=False)
+        if self._program:
+            self._program.retire(sound_until=start)
+        keys = KeyFrames(start_ms=start, every_seconds=settings.segment_seconds)
+        return self._start(plans, self._generation(start, every_key=True), keys)
+
+    def _plan(self, *, copy: bool) -> tuple[ladder.RenditionPlan, ...]:
+        return ladder.lighter(ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out)
+
+    def _cost(self, plans: Sequence[ladder.RenditionPlan]) -> int:
+        return ladder.cost(plans, self.intake.meter.frame_rate, self._picture().pixels)
+
+    def _charge(self, program: Program) -> None:
+        """Count what this broadcast costs. It is live: it is never cut for that."""
+        admission = self._around.admission
+        if admission.charge(self, self._cost(program.plans)):
+            _LOG.warning(
+                "task carries more than its capacity",
+                extra={"stream": self.label, "used": admission.used, "capacity": admission.capacity},
+            )
+
+    def _fell_behind(self) -> None:
+        """FFmpeg does not keep up: from the next key frame on with a rendition less, or only from there on."""
+        self._around.metrics.emit({ENCODER_BEHIND: 1}, properties={"stream": self.label})
+        self._left_out = min(self._left_out + 1, len(self._around.settings.ladder) - 1)
+        self._left_out_at = self.intake.last_dts
+        self._broadcasts_then = self._around.admission.broadcasts
+        self._lost("FFmpeg did not keep up")
+
+    def _room_again(self, packet: VideoPacket) -> bool:
+        """Whether to try all renditions again: another broadcast left, or what slowed this one may have passed."""
+        admission = self._around.admission
+        long_ago = packet.dts - self._left_out_at > _TRY_AGAIN_AFTER_MS
+        return self._left_out > 0 and (
+            admission.broadcasts < self._broadcasts_then or (long_ago and not admission.excess)
+        )
+
+    def _picture(self) -> Picture:
+        assert self.intake.video_config
+        return picture(self.intake.video_config)
+
+    def _generation(self, start: int, *, every_key: bool) -> Generation:
+        self._generations += 1
+        if self._wall_offset is None:
+            self._wall_offset = time.time() - start / 1000
+        return Generation(
+            session=self.name,
+            number=self._generations,
+            start_pts=start,
+            wall_offset=self._wall_offset,
+            soundtrack=self.intake.soundtrack,
+            every_key=every_key,
+        )
+
+    def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> Program:
+        config = self.intake.video_config
+        assert config
+        self.stream.sound = generation.soundtrack.sound
+        self._lost_at = None
+        before = self._program
+        self._program = Program(
+            self.stream,
+            generation,
+            plans,
+            config,
+            self._cache,
+            segment_seconds=self._around.settings.segment_seconds,
+            patience_seconds=self._around.settings.encoder_patience_seconds,
+            events=Events(
+                advanced=self._note_first_segment,
+                crashed=self._note_crash,
+                lost=self._lost,
+                behind=self._fell_behind,
+                failed=self._fail,
+            ),
+            chatter=self._chatter,
+        )
+        if not self._program.copied:
+            self._charge(self._program)
+        self._program.start(keys, after=before)
+        return self._program
+
+    def _note_first_segment(self) -> None:
+        """Once, when every rendition has a whole segment of this session."""
+        if self.first_segment_seconds is not None or not all(
+            any(segment.complete and segment.boundary.generation.session == self.name for segment in each.segments)
+            for each in self.renditions
+        ):
+            return
+        self.first_segment_seconds = seconds = round(time.monotonic() - self._began, 3)
+        self._around.metrics.emit({TIME_TO_FIRST_SEGMENT: seconds}, properties={"stream": self.label})
+
+    def _note_crash(self) -> None:
+        self._around.metrics.emit({ENCODER_FAILURES: 1}, properties={"stream": self.label})
+
+    def _lost(self, reason: str) -> None:
+        self._due = self._due or reason
+        self._lost_at = self.intake.last_dts if self._lost_at is None else self._lost_at
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)

@@ -1,0 +1,1 @@
+"""Many tasks: who this one is, who has which stream, and that ECS lets it live."""

@@ -1,0 +1,272 @@
+"""What viewers get: playlists, parts, segments. Requests in, responses out; no socket in sight.
+
+Cache headers agree with the CloudFront policies: playlists a second, media for good, errors a second.
+"""
+
+import asyncio
+import gzip
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from origin.packaging import playlists
+from origin.packaging.packager import Part, Rendition, Segment
+from origin.packaging.stream import Stream
+from origin.settings import Settings
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+FOR_A_SECOND = "max-age=1"
+FOR_GOOD = "public, max-age=86400, immutable"
+_READY_SECONDS = 10
+_PART_PATIENCE = 6  # part targets
+_BLOCKED_TARGET_DURATIONS = 3  # RFC 8216bis 6.2.5.2
+_GZIP_LEVEL = 4
+_POLL_SECONDS = 0.05
+
+
+class Response(NamedTuple):
+    """Status, body and the headers that differ."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain"
+    cache_control: str = FOR_A_SECOND
+    gzipped: bool = False
+    more: tuple[bytes, ...] = ()  # what follows the body: a segment's parts, as they lie in memory for all who ask
+
+
+NOT_FOUND = Response(404, b"not found\n")
+_TOO_FAR = Response(400, b"_HLS_msn and _HLS_part must be near the live edge\n")
+_LATE = Response(503, b"nothing new in time\n")
+
+
+class BadDirectiveError(ValueError):
+    """Delivery directives that do not parse or do not go together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """The `_HLS_` parameters of a playlist request (RFC 8216bis 6.2.5)."""
+
+    msn: int | None = None
+    part: int | None = None
+    skip: bool = False
+
+    @classmethod
+    def parse(cls, query: str) -> "Directives":
+        """BadDirectiveError for numbers that are none, or a part without its segment."""
+        if "_HLS_" not in query:
+            return _NO_DIRECTIVES
+        values = dict(parse_qsl(query, keep_blank_values=True))
+        numbers = [values.get(name) for name in ("_HLS_msn", "_HLS_part")]
+        if any(number is not None and not (number.isdecimal() and len(number) < 16) for number in numbers):
+            raise BadDirectiveError(query)
+        msn, part = (None if number is None else int(number) for number in numbers)
+        if part is not None and msn is None:
+            raise BadDirectiveError(query)
+        return cls(msn, part, values.get("_HLS_skip") in {"YES", "v2"})
+
+    @property
+    def query(self) -> str:
+        """The same for all that mean the same."""
+        numbers = {"_HLS_msn": self.msn, "_HLS_part": self.part}
+        named: dict[str, object] = {name: number for name, number in numbers.items() if number is not None}
+        return urlencode(named | {"_HLS_skip": "YES"} if self.skip else named)
+
+
+_NO_DIRECTIVES = Directives()
+
+
+@dataclass(slots=True)
+class Audience:
+    """Playlist requests since the last look, from which the number of viewers is estimated."""
+
+    blocking: int = 0
+    plain: int = 0
+
+    def count(self, seconds: float, *, part_seconds: float, segment_seconds: float) -> int:
+        """Low-latency players ask once a part, ordinary ones once a segment. Counting starts over."""
+        estimate = (self.blocking * part_seconds + self.plain * segment_seconds) / seconds
+        self.blocking = self.plain = 0
+        return round(estimate)
+
+
+class Delivery:
+    """Answers requests below /hls/ from the streams of this task."""
+
+    def __init__(self, streams: Mapping[str, Stream], settings: Settings) -> None:
+        self.audience: dict[str, Audience] = {}
+        self._streams = streams
+        self._settings = settings
+        # Whole pictures make parts shorter than what was asked for; the target is what none exceeds.
+        self._advance_parts = 3 / settings.part_seconds if settings.part_seconds < 1 else 3
+
+    @property
+    def longest_hold_seconds(self) -> float:
+        """No request waits for longer than this."""
+        blocked = _BLOCKED_TARGET_DURATIONS * math.ceil(self._settings.segment_seconds)
+        return max(_READY_SECONDS, blocked, _PART_PATIENCE * self._settings.part_seconds)
+
+    def stream(self, playback_id: str) -> Stream | None:
+        return self._streams.get(playback_id)
+
+    async def get(self, path: str, query: str, *, gzip_accepted: bool, viewers: int = 1) -> Response:
+        """The response to `GET /hls/<path>?<query>`, asked by so many viewers."""
+        playback_id, _, rest = path.partition("/")
+        stream = self._streams.get(playback_id)
+        if stream is None:
+            return NOT_FOUND
+        if rest == "master.m3u8":
+            return await self._multivariant(stream, gzip_accepted=gzip_accepted)
+        name, _, file = rest.partition("/")
+        rendition = stream.renditions.get(name)
+        if rendition is None:
+            return NOT_FOUND
+        if file == "index.m3u8":
+            return await self._playlist(stream, rendition, query, gzip_accepted=gzip_accepted, viewers=viewers)
+        return await self._media(rendition, file)
+
+    async def _multivariant(self, stream: Stream, *, gzip_accepted: bool) -> Response:
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                while stream.live and not stream.renditions:  # noqa: ASYNC110 # a moment, until the first picture
+                    await asyncio.sleep(_POLL_SECONDS)
+                # A first part tells all that is said here, and players get ready while the first segment grows.
+                for rendition in list(stream.renditions.values()):
+                    while not rendition.segments:
+                        await rendition.changed()
+        except TimeoutError:
+            return NOT_FOUND
+        if not stream.renditions:
+            return NOT_FOUND
+        text = playlists.multivariant(variant(stream, rendition) for rendition in stream.renditions.values())
+        return _playlist(_Body.of(text), gzip_accepted=gzip_accepted)
+
+    async def _playlist(
+        self, stream: Stream, rendition: Rendition, query: str, *, gzip_accepted: bool, viewers: int
+    ) -> Response:
+        try:
+            directives = Directives.parse(query)
+        except BadDirectiveError:
+            return _TOO_FAR
+        audience = self.audience.setdefault(stream.playback_id, Audience())
+        if directives.msn is None:
+            audience.plain += viewers
+            # A playlist without a whole segment makes players back off: hold it until there is one.
+            if not await _until(rendition, lambda: rendition.playable, _READY_SECONDS):
+                return NOT_FOUND
+        else:
+            audience.blocking += viewers
+            msn, part = directives.msn, directives.part
+            if self._too_far(rendition, msn, part):
+                return _TOO_FAR
+            patience = _BLOCKED_TARGET_DURATIONS * stream.timeline.target_duration
+            if not rendition.has(msn, part) and not await _until(rendition, lambda: rendition.has(msn, part), patience):
+                return _LATE
+        # Each playlist reports on all others (RFC 8216bis B.1), so that each of these must have begun.
+        for other in list(stream.renditions.values()):
+            if not await _until(other, partial(_begun, other), _READY_SECONDS):
+                return _LATE
+        return _playlist(self._body(stream, rendition, skip=directives.skip), gzip_accepted=gzip_accepted)
+
+    def _too_far(self, rendition: Rendition, msn: int, part: int | None) -> bool:
+        if rendition.ended:
+            return False
+        next_msn, next_part = rendition.next_part
+        last = rendition.segments[-1].msn if rendition.segments else next_msn - 1
+        if part is None or msn < next_msn:
+            return msn > last + 2
+        # Of a segment after the next part's nothing is known but that it begins with part 0: without a limit, every
+        # number would be a request of its own that is held, here and on its way to another task.
+        begun = next_part if msn == next_msn else 0
+        return msn > last + 2 or part > begun + self._advance_parts
+
+    def _body(self, stream: Stream, rendition: Rendition, *, skip: bool) -> "_Body":
+        # What it reports on others changes with it, a part at most behind them, but for which of them there are.
+        kind = (skip, sum(map(_begun, stream.renditions.values())))
+        body = rendition.rendered.get(kind)
+        if not isinstance(body, _Body):
+            form = playlists.Form(
+                target_duration=stream.timeline.target_duration,
+                part_target=stream.part_target_ms / 1000,
+                listed_segments=self._settings.playlist_segments,
+            )
+            body = _Body.of(playlists.media(rendition, stream.renditions, form, skip=skip))
+            rendition.rendered[kind] = body
+        return body
+
+    async def _media(self, rendition: Rendition, file: str) -> Response:
+        media = rendition.media.get(file)
+        if media is None and file == rendition.hint:
+            patience = _PART_PATIENCE * self._settings.part_seconds
+            await _until(rendition, lambda: file in rendition.media, patience)
+            media = rendition.media.get(file)
+        match media:
+            case Part():
+                return Response(200, media.data, "video/mp4", FOR_GOOD)
+            case Segment() if media.complete and media.parts:
+                first, *more = (part.data for part in media.parts)
+                return Response(200, first, "video/mp4", FOR_GOOD, more=tuple(more))
+            case bytes():
+                return Response(200, media, "video/mp4", FOR_GOOD)
+        return NOT_FOUND
+
+
+def _begun(rendition: Rendition) -> bool:
+    return bool(rendition.segments)
+
+
+async def _until(rendition: Rendition, condition: Callable[[], bool], seconds: float) -> bool:
+    if condition():
+        return True
+    try:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await rendition.changed()
+    except TimeoutError:
+        return False
+    return True
+
+
+@dataclass(slots=True)
+class _Body:
+    """A playlist's bytes, compressed once for all who ask."""
+
+    plain: bytes
+    packed: bytes = b""
+
+    @classmethod
+    def of(cls, text: str) -> "_Body":
+        return cls(text.encode())
+
+    @property
+    def gzipped(self) -> bytes:
+        if not self.packed:
+            self.packed = gzip.compress(self.plain, _GZIP_LEVEL, mtime=0)
+        return self.packed
+
+
+def _playlist(body: _Body, *, gzip_accepted: bool) -> Response:
+    return Response(200, body.gzipped if gzip_accepted else body.plain, PLAYLIST_TYPE, gzipped=gzip_accepted)
+
+
+def variant(stream: Stream, rendition: Rendition) -> playlists.Variant:
+    """A rendition's line in the multivariant playlist: what was measured, and never less than what was configured."""
+    picture, sound = rendition.picture, stream.sound
+    assert picture
+    assert sound
+    video_kbps, audio_kbps = stream.kbps[rendition.name]
+    average = max((video_kbps + audio_kbps) * 1000, rendition.average_kbps * 1000)
+    peak = max(average * 1.1, rendition.peak_kbps * 1100)
+    return playlists.Variant(
+        name=rendition.name,
+        bandwidth=round(peak),
+        average_bandwidth=round(average),
+        width=picture.width,
+        height=picture.height,
+        frame_rate=rendition.frame_rate,
+        codecs=f"{rendition.codec},{sound.codec_name}",
+    )

@@ -1,0 +1,1 @@
+"""How a publisher gets in: nginx, its hooks, the backend's word, and RTMP as it comes."""

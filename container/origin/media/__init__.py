@@ -1,0 +1,1 @@
+"""Bytes in, data out: H.264, AAC, FLV, fragmented MP4."""

@@ -1,0 +1,58 @@
+"""Letting publishers in, where the moment matters."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from origin.broadcast.admission import Admission
+from origin.broadcast.fitness import Memory
+from origin.broadcast.session import Surroundings
+from origin.cluster.registry import Holder, InProcessRegistry
+from origin.ingest import rtmp
+from origin.ingest.door import Ingest, Publisher
+from origin.metrics import Metrics
+from origin.settings import Settings
+
+
+class Welcome:
+    """A backend that knows everybody."""
+
+    async def authorize(self, **_: str) -> str:
+        return "id"
+
+
+def ingest() -> Ingest:
+    async def drop(*_: str) -> None:
+        pass
+
+    lines: list[str] = []
+    around = Surroundings(
+        settings=Settings(backend_url="http://backend"),
+        metrics=Metrics(namespace="n", cluster_name="c", service_name="s", write=lines.append),
+        admission=Admission(4),
+        memory=Memory(),
+    )
+    backend: Any = Welcome()
+    return Ingest(around, backend, InProcessRegistry(Holder("task", "http://127.0.0.1:8080")), drop)
+
+
+async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the hook and the first packet there is a stream without renditions and without a session."""
+    connecting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def connect(*_: object) -> rtmp.Player:
+        connecting.set()
+        await go_on.wait()
+        raise rtmp.RtmpError
+
+    monkeypatch.setattr(rtmp.Player, "connect", connect)
+    tested = ingest()
+    publishing = asyncio.create_task(tested.publish(Publisher("key", "live", "1.2.3.4", "1")))
+    await connecting.wait()
+    tested.sweep()
+    assert "id" in tested.streams
+    go_on.set()
+    await asyncio.wait({publishing})
+    assert publishing.exception()
+    tested.sweep()
+    assert "id" not in tested.streams

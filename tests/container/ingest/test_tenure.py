@@ -1,0 +1,243 @@
+"""A task's part in who has which stream: let in, keep, lose, give back. The registry is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from origin.broadcast.admission import Admission
+from origin.broadcast.fitness import Memory
+from origin.broadcast.session import Surroundings
+from origin.cluster import renewal
+from origin.cluster.registry import Answer, Grant, Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError
+from origin.ingest import rtmp
+from origin.ingest.door import Ingest, Publisher, RefusedError
+from origin.metrics import Metrics
+from origin.packaging.position import Position
+from origin.packaging.stream import Stream
+from origin.packaging.timeline import Generation
+from origin.settings import Settings
+
+from tests.container.image import PATIENCE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+ELSEWHERE = Holder("elsewhere", "http://10.0.0.9:8080")
+PUBLISHER = Publisher("key", "live", "1.2.3.4", "17")
+
+
+class Scripted:
+    """A registry that does as it is told."""
+
+    def __init__(self) -> None:
+        self.me = Holder("me", "http://10.0.0.1:8080")
+        self.refusal: Exception | None = None
+        self.renewal: Exception | None = None
+        self.grant = Grant(Position(100, 0), continued=False, by_another=False)
+        self.held: set[str] = set()
+        self.renewals = 0
+        self.released: list[str] = []
+
+    async def acquire(self, playback_id: str, session: str) -> Grant:  # noqa: ARG002 # the protocol's
+        if self.refusal:
+            raise self.refusal
+        self.held.add(playback_id)
+        return self.grant
+
+    async def renew(self, playback_id: str, session: str, position: Position) -> None:  # noqa: ARG002 # the protocol's
+        self.renewals += 1
+        if self.renewal:
+            if isinstance(self.renewal, LeaseLostError):
+                self.held.discard(playback_id)
+            raise self.renewal
+
+    async def release(self, playback_id: str, session: str, position: Position) -> None:  # noqa: ARG002 # as above
+        self.held.discard(playback_id)
+        self.released.append(playback_id)
+
+    def holds(self, playback_id: str) -> bool:
+        return playback_id in self.held
+
+    async def holder(self, playback_id: str) -> Holder | None:
+        return self.me if playback_id in self.held else None
+
+
+class Silent:
+    """A player of a stream in which nothing comes."""
+
+    def __init__(self) -> None:
+        self._closed = asyncio.Event()
+
+    async def play(self) -> AsyncIterator[rtmp.Message]:
+        await self._closed.wait()
+        nothing: tuple[rtmp.Message, ...] = ()
+        for message in nothing:
+            yield message
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Welcome:
+    """A backend that knows everybody."""
+
+    async def authorize(self, **_: str) -> str:
+        return "id"
+
+
+class Door:
+    """An ingest with that registry, and what it did."""
+
+    def __init__(self) -> None:
+        self.registry = Scripted()
+        self.dropped: list[tuple[str, str]] = []
+        self.lines: list[str] = []
+        around = Surroundings(
+            settings=Settings(backend_url="http://backend"),
+            metrics=Metrics(namespace="n", cluster_name="c", service_name="s", write=self.lines.append),
+            admission=Admission(4),
+            memory=Memory(),
+        )
+        backend: Any = Welcome()
+        registry: Any = self.registry
+        self.admission = around.admission
+        self.ingest = Ingest(around, backend, registry, self._drop)
+
+    async def _drop(self, name: str, client: str) -> None:
+        self.dropped.append((name, client))
+
+    def metric(self, name: str) -> list[dict[str, Any]]:
+        return [line for line in map(json.loads, self.lines) if name in line]
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s"
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+    async def connect(*_: object) -> Silent:
+        return Silent()
+
+    monkeypatch.setattr(rtmp.Player, "connect", connect)
+    monkeypatch.setattr(renewal, "RENEW_SECONDS", 0.01)
+    return Door()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason"),
+    [(RegistryUnavailableError("down"), "registry_unavailable"), (StreamTakenError(ELSEWHERE), "duplicate")],
+)
+async def test_nobody_is_let_in_without_the_lease(
+    door: Door, refusal: Exception, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A log line, a metric, and nothing taken."""
+    door.registry.refusal = refusal
+    with pytest.raises(RefusedError) as error:
+        await door.ingest.publish(PUBLISHER)
+    assert error.value.reason == reason
+    assert [line["Reason"] for line in door.metric("RejectedPublish")] == [reason]
+    assert [getattr(record, "reason", None) for record in caplog.records] == [reason]
+    assert (door.ingest.sessions, door.ingest.streams, door.admission.used) == ([], {}, 0)
+
+
+async def test_a_lease_is_renewed_and_given_back(door: Door) -> None:
+    await door.ingest.publish(PUBLISHER)
+    await door.until(lambda: door.registry.renewals > 3)
+    await door.ingest.close()
+    assert door.registry.released == ["id"]
+    renewals = door.registry.renewals
+    await asyncio.sleep(0.05)
+    assert door.registry.renewals == renewals
+
+
+async def test_a_lost_lease_ends_the_broadcast_here(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    """The publisher is hung up on, and what is here of the stream is not taken for it."""
+    await door.ingest.publish(PUBLISHER)
+    assert "id" in door.ingest.streams
+    door.registry.renewal = LeaseLostError("id")
+    await door.until(lambda: not door.ingest.sessions and "id" not in door.ingest.streams)
+    assert door.dropped == [("key", "17")]
+    assert door.admission.used == 0
+    assert any("lease lost" in record.message for record in caplog.records)
+
+
+async def test_a_table_that_is_down_ends_nothing(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    """Said once when it begins and once when it is over; counted each time."""
+    await door.ingest.publish(PUBLISHER)
+    door.registry.renewal = RegistryUnavailableError("down")
+    await door.until(lambda: len(door.metric("LeaseFailures")) >= 3)
+    door.registry.renewal = None
+    renewals = door.registry.renewals
+    await door.until(lambda: door.registry.renewals > renewals + 1)
+    said = [record.message for record in caplog.records if "lease" in record.message]
+    assert said == ["lease not renewed, the broadcast goes on: down", "lease renewed again"]
+    assert len(door.ingest.sessions) == 1
+    assert door.dropped == []
+    await door.ingest.close()
+
+
+async def test_a_lease_is_given_back_when_nginx_does_not_play(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect(*_: object) -> Silent:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(rtmp.Player, "connect", connect)
+    with pytest.raises(RefusedError) as error:
+        await door.ingest.publish(PUBLISHER)
+    assert error.value.reason == "backend_unavailable"
+    assert door.registry.released == ["id"]
+
+
+async def test_room_is_made_by_a_ghost_only(door: Door) -> None:
+    """The same rule as for a second publisher of the same task."""
+    assert await door.ingest.make_room("id") is Answer.ABSENT
+    await door.ingest.publish(PUBLISHER)
+    (session,) = door.ingest.sessions
+
+    asked = asyncio.create_task(door.ingest.make_room("id"))
+    await asyncio.sleep(0)
+    session.intake.meter.last_arrival = time.monotonic() + 0.001
+    assert await asked is Answer.WELL
+    assert door.ingest.sessions == [session]
+
+    session.intake.meter.last_arrival = time.monotonic() - 5
+    assert await door.ingest.make_room("id") is Answer.YIELDED
+    assert door.dropped[0] == ("key", "17")
+    assert door.registry.released == ["id"]
+    assert await door.ingest.make_room("id") is Answer.ABSENT
+
+
+async def test_no_room_is_made_while_a_lease_is_being_given_back(door: Door) -> None:
+    """The session is over, and the table does not know yet: whoever took the stream now would own it twice."""
+    door.registry.held.add("id")
+    assert await door.ingest.make_room("id") is Answer.WELL
+
+
+@pytest.mark.parametrize(("by_another", "same"), [(True, False), (False, True)])
+async def test_what_is_left_here_is_continued_unless_another_task_had_the_stream(
+    door: Door, *, by_another: bool, same: bool
+) -> None:
+    await door.ingest.publish(PUBLISHER)
+    left = door.ingest.streams["id"]
+    (session,) = door.ingest.sessions
+    session.intake.meter.last_arrival = time.monotonic() - 5
+    door.registry.grant = Grant(Position(5000, 7), continued=True, by_another=by_another)
+    await door.ingest.publish(PUBLISHER)
+    assert (door.ingest.streams["id"] is left) is same
+    await door.ingest.close()
+
+
+@pytest.mark.parametrize("continued", [True, False])
+def test_a_stream_from_elsewhere_begins_with_a_discontinuity(*, continued: bool) -> None:
+    settings = Settings(backend_url="http://backend")
+    stream = Stream("id", "id", settings, Position(5000, 7), continued=continued)
+    soundtrack: Any = None
+    generation = Generation("session", 1, start_pts=0, wall_offset=0.0, soundtrack=soundtrack, every_key=False)
+    boundary = stream.timeline.begin(generation, 0)
+    assert (boundary.msn, boundary.discontinuity, boundary.discontinuity_sequence) == (5000, continued, 7 + continued)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from config.errors import ConfigurationError
 from config.loader import load_environments
+from config.notes import notes
 from config.variables import operator_variables
 
 ROOT = Path(__file__).resolve().parent
@@ -28,6 +29,8 @@ def main() -> int:
                 + ", ".join(environment.placeholders),
                 file=sys.stderr,
             )
+    for note in notes([environment.config for environment in environments]):
+        print(f"synth: note: {note}", file=sys.stderr)
     print("synth: loading the AWS bindings (a few seconds) ...", file=sys.stderr, flush=True)
     # Imported late: a mistake in an environment file should not wait for the bindings.
     from stacks.synthesis import synthesize, table  # noqa: PLC0415 - see above

@@ -53,6 +53,11 @@ class StackDocument:
             for name, arguments in self.document.get("data", {}).get(type_, {}).items()
         }
 
+    def argument(self, path: str) -> Any:
+        """What stands in the JSON at "type.id.argument"; None when nothing does."""
+        type_, id_, argument = path.split(".", 2)
+        return self.document.get("resource", {}).get(type_, {}).get(id_, {}).get(argument)
+
     def address_of(self, logical_id: str) -> str:
         """The address of the resource or data source with this id; CDKTF's ids are unique in a stack."""
         for prefix, section in (("", "resource"), ("data.", "data")):

@@ -1,24 +1,37 @@
-"""The shipped environments as tests see them: no `.env`, placeholders throughout."""
+"""Environments of the tests' own, without `.env`: dev and prod as they are shipped, and one with every option on.
+
+Those in `environments/` belong to whoever deploys them, and may say anything that is valid.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from config.loader import load_environment, load_environments
+from config.loader import load_environment
 from tests.template import Template
 
 if TYPE_CHECKING:
     from config.environment import EnvironmentConfig
 
 ROOT = Path(__file__).resolve().parent.parent
-EVERYTHING = ROOT / "tests" / "environments" / "everything.toml"
+ENVIRONMENTS = ROOT / "tests" / "environments"
+EVERYTHING = ENVIRONMENTS / "everything.toml"
+NAMES = ("dev", "prod")
 
 
 def shipped_configs() -> list[EnvironmentConfig]:
     """Dev and prod, as anybody gets them who has no `.env`."""
-    return [environment.config for environment in load_environments(ROOT / "environments", {})]
+    return [load_environment(ENVIRONMENTS / f"{name}.toml", {}).config for name in NAMES]
+
+
+def copy_environments(folder: Path) -> None:
+    """Make `folder/environments` with the files of dev and prod, to write into."""
+    (folder / "environments").mkdir()
+    for name in NAMES:
+        shutil.copy(ENVIRONMENTS / f"{name}.toml", folder / "environments")
 
 
 def everything_config() -> EnvironmentConfig:

@@ -28,4 +28,5 @@ def test_fails_when_the_environment_does_not_exist(target: str) -> None:
 
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr.startswith("no environments/qa.toml; ENV is one of: dev prod\n")
+    known = " ".join(sorted(path.stem for path in (ROOT / "environments").glob("*.toml")))
+    assert run.stderr.startswith(f"no environments/qa.toml; ENV is one of: {known}\n")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.golden_files import golden_names, template_path
-from tests.shipped import ROOT
+from tests.shipped import ROOT, copy_environments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,10 +29,11 @@ def clean_environment() -> dict[str, str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what synthesis needs, to write into."""
-    for name in ("config", "constructs_lib", "stacks", "environments"):
+    for name in ("config", "constructs_lib", "stacks"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("main.py", "cdktf.json"):
         shutil.copy(ROOT / name, tmp_path / name)
+    copy_environments(tmp_path)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     return tmp_path
 

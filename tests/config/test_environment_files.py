@@ -9,14 +9,14 @@ import pytest
 
 from config.errors import ConfigurationError
 from config.loader import load_environment, load_environments
-from tests.shipped import EVERYTHING, ROOT, everything_config, shipped_configs
+from tests.shipped import ENVIRONMENTS, EVERYTHING, everything_config, shipped_configs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from config.environment import EnvironmentConfig
 
-DEV = (ROOT / "environments" / "dev.toml").read_text()
+DEV = (ENVIRONMENTS / "dev.toml").read_text()
 ACCOUNT = "210987654321"
 
 

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.shipped import ROOT
+from tests.shipped import ROOT, copy_environments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from offline_terraform.engine import OfflineTerraform
 
-FOLDERS = ("config", "constructs_lib", "ops", "stacks", "environments")
+FOLDERS = ("config", "constructs_lib", "ops", "stacks")
 OPERATOR = {
     "CDK_DEFAULT_ACCOUNT": "123456789012",
     "CDK_DEFAULT_REGION": "ap-northeast-2",
@@ -38,6 +38,7 @@ def copy_repository(folder: Path, *, synthesized: Path | None) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Makefile", "Pipfile.lock", "cdktf.json", "main.py"):
         shutil.copy(ROOT / name, folder / name)
+    copy_environments(folder)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     if synthesized is not None:
         (folder / "main.py").write_text(SYNTHESIZED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ops.accepted_vulnerabilities import ACCEPTED, Accepted, read_accepted
+from ops.accepted_vulnerabilities import Accepted, read_accepted
 from ops.errors import FailedError, NotReadyError
 from ops.vulnerabilities import Vulnerability, print_vulnerabilities, review, table, vulnerabilities
 from tests.ops.account import DEV, MANIFEST, digest_of, index_of
@@ -163,10 +163,12 @@ def test_the_table_has_a_line_for_each() -> None:
     ]
 
 
-def test_the_list_need_not_exist() -> None:
+def test_the_list_need_not_exist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the operator's own; none is shipped."""
-    assert not ACCEPTED.exists()
-    assert read_accepted(ACCEPTED) == ()
+    path = tmp_path / "accepted_vulnerabilities.toml"
+    monkeypatch.setattr("ops.accepted_vulnerabilities.ACCEPTED", path)
+
+    assert read_accepted(path) == ()
 
 
 @pytest.mark.parametrize(
@@ -209,11 +211,13 @@ def test_the_command_fails_where_something_is_to_be_done(project: Project, aws: 
     assert again.returncode == 0, again.stderr
 
 
-def test_fails_when_aws_does_not_tell(asking: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fails_when_aws_does_not_tell(asking: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No answer is no clean bill."""
     monkeypatch.setattr("ops.vulnerabilities.check_credentials", lambda _: None)
+    monkeypatch.setattr("ops.vulnerabilities.find_environment", lambda _: DEV)
     monkeypatch.setattr("ops.vulnerabilities.with_account", lambda _: DEV)
     asking.refused["DescribeImageScanFindings"] = "AccessDeniedException"
+    (tmp_path / "accepted.toml").touch()
 
     with pytest.raises(FailedError, match=r"the scan \(ecr:DescribeImageScanFindings\): AccessDeniedException"):
-        print_vulnerabilities("dev", digest=digest_of("0"), severity="HIGH", accepted=ACCEPTED)
+        print_vulnerabilities("dev", digest=digest_of("0"), severity="HIGH", accepted=tmp_path / "accepted.toml")

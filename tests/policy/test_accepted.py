@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from policy.accepted import Accepted, read_accepted, review
-from policy.findings import Finding, PolicyError
+from policy.findings import Finding, PolicyError, StackDocument
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,20 @@ def test_an_entry_that_matches_nothing_is_told() -> None:
     """For each of its environments: a list that only grows is no review."""
     result = review([finding("dev")], [accept("dev", "prod")])
 
-    assert result.unused == ["CKV_1 aws_lb.A prod"]
+    assert [said for _, said in result.unused] == ["CKV_1 aws_lb.A prod"]
+
+
+def test_an_entry_with_a_condition_is_for_stacks_in_which_it_holds() -> None:
+    """An environment that is there to be torn down, whatever it is called."""
+    entry = Accepted(check="CKV_1", addresses=("aws_lb.A",), when={"aws_lb.A.protected": False}, reason=REASON)
+    stacks = [
+        StackDocument(name=f"LiveCommerceStreamingStack-{name}", document={"resource": {"aws_lb": {"A": arguments}}})
+        for name, arguments in (("dev", {"protected": False}), ("prod", {"protected": True}), ("old", {}))
+    ]
+
+    result = review([finding("dev"), finding("prod"), finding("old")], [entry], stacks)
+
+    assert [one.environment for one in result.unexplained] == ["prod", "old"]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +74,7 @@ def test_an_entry_that_matches_nothing_is_told() -> None:
         'accepted = [{check = "CKV_1", addresses = ["a"], environments = ["dev"], reason = "because"}]',
         f'accepted = [{{check = "CKV_1", addresses = [], environments = ["dev"], reason = "{REASON}"}}]',
         f'accepted = [{{check = "CKV_1", addresses = ["a"], environments = [], reason = "{REASON}"}}]',
+        f'accepted = [{{check = "CKV_1", addresses = ["a"], when = {{"a.b" = 1}}, reason = "{REASON}"}}]',
         f'accepted = [{{chek = "CKV_1", addresses = ["a"], environments = ["dev"], reason = "{REASON}"}}]',
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -35,49 +36,71 @@ def edit(stacks: Path, stack: str, type_: str, id_start: str, **arguments: Any) 
     path.write_text(json.dumps(document))
 
 
+NOBODYS = os.devnull  # nothing accepted but by design
+
+
 def test_the_shipped_stacks_have_no_unexplained_finding(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And the accepted list has no entry left over."""
-    code = main([str(stacks)])
+    """And what is accepted by design has no entry left over."""
+    code = main([str(stacks), "--strict", "--accepted", NOBODYS])
 
     output = capsys.readouterr().out
     assert code == 0, output
     assert "0 unexplained, 0 entries unused" in output
 
 
-def test_a_copy_of_prod_under_another_name_passes(synthesized: Path, tmp_path: Path) -> None:
-    """A third environment is a third file and nothing else: what was accepted by design holds for it too."""
+def test_a_copy_under_another_name_passes(synthesized: Path, tmp_path: Path) -> None:
+    """A third environment is a third file and nothing else, also one that costs little."""
     for name in golden_names():
-        shutil.copytree(synthesized / name, tmp_path / name)
-        if name.endswith("-prod"):
-            shutil.copytree(synthesized / name, tmp_path / name.replace("-prod", "-staging"))
+        shutil.copytree(synthesized / name, tmp_path / name.replace("-prod", "-live").replace("-dev", "-staging"))
 
-    assert main([str(tmp_path)]) == 0
+    assert main([str(tmp_path), "--accepted", NOBODYS]) == 0
 
 
 def test_fails_when_checkov_finds_something_new(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Checkov's own rule, the stack and the address are named."""
     edit(stacks, "LiveCommerceStreamingStack-prod", "aws_ecs_service", "Service", platform_version="1.3.0")
 
-    code = main([str(stacks)])
+    code = main([str(stacks), "--accepted", NOBODYS])
 
     output = capsys.readouterr().out
     assert code == 1
     assert "FINDING   LiveCommerceStreamingStack-prod  aws_ecs_service.Service_DBC79909  CKV_AWS_332" in output
 
 
-def test_fails_when_an_accepted_finding_is_gone(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Dev turned protection on: its exception has to go."""
+def test_what_is_said_to_add_accepts_the_finding(
+    stacks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A protected environment whose logs go after a month: its owner's choice, and its owner's reason."""
+    edit(stacks, "LiveCommerceStreamingStack-prod", "aws_cloudwatch_log_group", "Logs_", retention_in_days=30)
+    yours = tmp_path / "accepted.toml"
+    arguments = [str(stacks), "--strict", "--accepted", str(yours)]
+
+    assert main(arguments) == 1
+    added = capsys.readouterr().out.partition("with your reason:\n")[2].partition("policy: ")[0]
+    yours.write_text(added.replace('reason = ""', 'reason = "our auditors want no more than that"'))
+
+    assert main(arguments) == 0
+
+
+def test_entries_that_match_nothing_are_a_note_and_strictly_an_error(
+    stacks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever turns an option on in one environment need not edit a list at once."""
+    yours = tmp_path / "accepted.toml"
+    yours.write_text('[[accepted]]\ncheck = "CKV_1"\naddresses = ["a.b"]\nreason = "was looked at last year"\n')
+    arguments = [str(stacks), "--accepted", str(yours)]
+
+    assert main(arguments) == 0
+    assert "note      accepted.toml: CKV_1 a.b *: matches no finding" in capsys.readouterr().out
+
     edit(stacks, "LiveCommerceStreamingStack-dev", "aws_lb", "Ingest", enable_deletion_protection=True)
-
-    code = main([str(stacks)])
-
-    assert code == 1
-    assert "UNUSED    policy/accepted.toml: CKV_AWS_150 aws_lb.Ingest_4069586C dev" in capsys.readouterr().out
+    assert main([*arguments, "--strict"]) == 1
+    assert "UNUSED    policy/accepted_by_design.toml: CKV_AWS_150 aws_lb.Ingest_4069586C" in capsys.readouterr().out
 
 
 def test_reasons_are_told_on_request(stacks: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """For the security engineer: every exception with its reason."""
-    main([str(stacks), "--explain"])
+    main([str(stacks), "--explain", "--accepted", NOBODYS])
 
     accepted = [line for line in capsys.readouterr().out.splitlines() if line.startswith("accepted")]
     assert len(accepted) > 50

@@ -13,7 +13,8 @@ import pytest
 from config.environment import EnvironmentConfig
 from config.loader import load_environments
 from offline_terraform.engine import CONFIGURATION, OfflineTerraform, Stack, changes_in
-from tests.shipped import ROOT, everything_config, shipped_configs, synthesize_to
+from tests import shipped
+from tests.shipped import everything_config, shipped_configs, synthesize_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -409,7 +410,7 @@ def test_a_renamed_environment_is_the_same_under_other_names(
     """A copy of dev's file under another name: everything is made, at dev's addresses, and only names differ."""
     environments = tmp_path / "environments"
     environments.mkdir()
-    shutil.copy(ROOT / "environments" / "dev.toml", environments / "qa7.toml")
+    shutil.copy(shipped.ENVIRONMENTS / "dev.toml", environments / "qa7.toml")
     synthesize_to(tmp_path, [loaded.config for loaded in load_environments(environments, {})])
 
     for kind in ("Bootstrap", "Streaming"):

@@ -10,8 +10,7 @@ ROOT = Path(__file__).parents[3]
 FILE = Path(tempfile.mkdtemp(prefix="fuzz-environments-")) / "dev.toml"  # one for a process, which ends soon
 
 SEEDS = [
-    *(path.read_bytes() for path in sorted((ROOT / "environments").glob("*.toml"))),
-    (ROOT / "tests" / "environments" / "everything.toml").read_bytes(),
+    *(path.read_bytes() for path in sorted((ROOT / "tests" / "environments").glob("*.toml"))),
     b'[backend]\nurl = "https://a:b@c/${x}"\n[aws]\naccount = 1e400\n',
     b'"a\\nb" = 1979-05-27\nx = {y = [[nan, inf]]}\n[[hls.renditions]]\n[hls.renditions.a]\n',
     b"a = " + b"[" * 3000,

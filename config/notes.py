@@ -31,7 +31,7 @@ def _notes_on(config: EnvironmentConfig) -> Iterator[str]:
     if config.task.max_streams * 1024 > config.task.cpu * _MOST_STREAMS_PER_VCPU:
         yield (
             f"task.max_streams = {config.task.max_streams} on {config.task.cpu / 1024:g} vCPU: the shipped "
-            "environments have 3 on 2; encoders that do not keep up leave renditions out, and newcomers are turned away then"
+            "environments have 3 on 2; encoders that do not keep up leave renditions out, and newcomers are turned away"
         )
 
 

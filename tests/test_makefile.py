@@ -17,7 +17,7 @@ from tests.shipped import ROOT
 def test_fails_when_the_environment_does_not_exist(target: str) -> None:
     """At once: nothing is set up or synthesized for it."""
     run = subprocess.run(
-        ["make", "--no-print-directory", target, "ENV=qa"],
+        ["make", "--no-print-directory", target, "ENV=no-such"],
         cwd=ROOT,
         # As from a shell: the make that runs the tests speaks to its own children through these.
         env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")},
@@ -29,4 +29,4 @@ def test_fails_when_the_environment_does_not_exist(target: str) -> None:
     assert run.returncode == 2
     assert run.stdout == ""
     known = " ".join(sorted(path.stem for path in (ROOT / "environments").glob("*.toml")))
-    assert run.stderr.startswith(f"no environments/qa.toml; ENV is one of: {known}\n")
+    assert run.stderr.startswith(f"no environments/no-such.toml; ENV is one of: {known}\n")

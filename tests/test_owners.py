@@ -17,7 +17,6 @@ from policy.accepted import read_accepted
 from tests.shipped import ENVIRONMENTS, ROOT, copy_environments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 MADE = (".git", ".venv*", "node_modules", ".cache", "cdktf.out", "__pycache__", ".*_cache", ".hypothesis", "dist")
@@ -33,47 +32,32 @@ def test_the_accepted_findings_are_a_valid_list() -> None:
     assert read_accepted(ACCEPTED) is not None
 
 
-def change(folder: Path, name: str, **settings: str) -> None:
-    path = folder / "environments" / f"{name}.toml"
-    text = path.read_text()
-    for key, value in settings.items():
-        text, count = re.subn(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
-        assert count == 1, key
-    path.write_text(text)
-
-
-def use_other_numbers_and_a_third_environment(folder: Path) -> None:
-    """What docs/deploy.md asks for, and what anybody tries next."""
-    change(
-        folder,
-        "dev",
-        availability_zones='["c", "d"]',
-        cpu_target_percent="70",
-        image_tag=f'"x"\nimage_digest = "sha256:{"a" * 64}"',
-        log_retention_days="60",
-        memory_mib="8192",
-        segment_seconds="1.0",
-    )
-    path = folder / "environments" / "dev.toml"
-    path.write_text(path.read_text().replace('image_tag = "x"\n', ""))
-    change(folder, "prod", log_retention_days="731")
-    shutil.copy(path, folder / "environments" / "staging.toml")
-    change(folder, "staging", vpc_cidr='"10.40.0.0/16"')
-
-
-def keep_one_under_another_name(folder: Path) -> None:
-    """Prod is called live, and there is no dev."""
-    (folder / "environments" / "prod.toml").rename(folder / "environments" / "live.toml")
-    (folder / "environments" / "dev.toml").unlink()
+def edit(folder: Path) -> None:
+    """What docs/deploy.md asks for, and what anybody tries next, in environments that have other names."""
+    environments = folder / "environments"
+    (environments / "prod.toml").rename(environments / "live.toml")
+    text = (environments / "dev.toml").read_text()
+    for old, new in {
+        "availability_zones": 'availability_zones = ["c", "d"]',
+        "cpu_target_percent": "cpu_target_percent = 70",
+        "image_tag": f'image_digest = "sha256:{"a" * 64}"',
+        "log_retention_days": "log_retention_days = 60",
+        "memory_mib": "memory_mib = 8192",
+        "segment_seconds": "segment_seconds = 1.0",
+    }.items():
+        text, count = re.subn(rf"^{old} = .*$", new, text, flags=re.MULTILINE)
+        assert count == 1, old
+    (environments / "staging.toml").write_text(text)
+    (environments / "qa.toml").write_text(text.replace("10.20.0.0/16", "10.40.0.0/16"))
+    (environments / "dev.toml").unlink()
     (folder / "policy" / "accepted.toml").write_text(
         '[[accepted]]\ncheck = "CKV_1"\naddresses = ["a.b"]\nreason = "was looked at last year"\n'
     )
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("edit", [use_other_numbers_and_a_third_environment, keep_one_under_another_name])
-def test_the_suite_stays_green_whatever_they_say(tmp_path: Path, edit: Callable[[Path], None]) -> None:
+@pytest.mark.timeout(900)
+def test_the_suite_stays_green_whatever_they_say(tmp_path: Path) -> None:
     """The quick tests but those of the container, which no environment file reaches."""
     folder = tmp_path / "project"
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*MADE, *OWNERS))

@@ -64,6 +64,7 @@ def test_synth_shows_progress_and_ends_with_a_table(project: Path) -> None:
     assert "Next: " in run.stdout
 
 
+@pytest.mark.slow
 def test_synth_uses_the_dotenv_file(project: Path) -> None:
     """Account, region and backends are the operator's, and nothing is said of placeholders."""
     (project / ".env").write_text(

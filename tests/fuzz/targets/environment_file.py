@@ -7,8 +7,6 @@ from config.errors import ConfigurationError
 from config.loader import load_environment
 
 ROOT = Path(__file__).parents[3]
-FILE = Path(tempfile.mkdtemp(prefix="fuzz-environments-")) / "dev.toml"  # one for a process, which ends soon
-
 SEEDS = [
     *(path.read_bytes() for path in sorted((ROOT / "tests" / "environments").glob("*.toml"))),
     b'[backend]\nurl = "https://a:b@c/${x}"\n[aws]\naccount = 1e400\n',
@@ -20,10 +18,12 @@ SEEDS = [
 
 
 def run(data: bytes) -> None:
-    FILE.write_bytes(data)
-    try:
-        load_environment(FILE, {})
-    except ConfigurationError as error:
-        lines = str(error).split("\n")
-        assert all(len(line) < 1000 for line in lines), max(lines, key=len)
-        assert all("dev.toml: " in line or line.startswith(".env") for line in lines), lines
+    with tempfile.TemporaryDirectory(prefix="fuzz-environments-") as folder:
+        file = Path(folder) / "dev.toml"
+        file.write_bytes(data)
+        try:
+            load_environment(file, {})
+        except ConfigurationError as error:
+            lines = str(error).split("\n")
+            assert all(len(line) < 1000 for line in lines), max(lines, key=len)
+            assert all("dev.toml: " in line or line.startswith(".env") for line in lines), lines

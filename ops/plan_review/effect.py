@@ -50,6 +50,11 @@ class Effect:
     paste: str = ""  # code that is ready to be pasted
     shows: tuple[Path, ...] = ()  # the paths of the first change to show before and after; none: all that differ
 
+    @property
+    def severity(self) -> tuple[int, int, int]:
+        """To sort by: worst first."""
+        return (-self.verdict, -self.broadcasts, -len(self.urls))
+
     def __post_init__(self) -> None:
         if not self.changes:
             raise ValueError(f"rule {self.rule}: an effect needs a change that causes it")

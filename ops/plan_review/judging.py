@@ -43,7 +43,7 @@ class Judgement:
 def judge(plan: Plan, rules: Sequence[Rule] = RULES) -> Judgement:
     """What the rules say of a plan."""
     effects = [effect for rule in rules for effect in rule.judge(plan)]
-    effects.sort(key=lambda effect: (-effect.verdict, -effect.broadcasts, -len(effect.urls)))
+    effects.sort(key=lambda effect: effect.severity)
     looked = _Looked(rules)
     not_judged = [NotJudged(change=None, what=f"part of the plan: {part}") for part in plan.not_understood]
     not_judged += [entry for change in plan.changes for entry in looked.not_judged(change)]

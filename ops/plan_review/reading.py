@@ -6,6 +6,7 @@ The format: https://developer.hashicorp.com/terraform/internals/json-format (maj
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path as File
 from typing import Any, NoReturn
 
@@ -98,9 +99,9 @@ def plan_in(document: dict[str, Any], *, source: str, environment: str | None = 
     configured = _configured(configuration)
     return Plan(
         source=source,
-        environment=environment or _environment(provider) or File(source).stem,
+        environment=_plain_name(environment or _environment(provider) or File(source).stem),
         terraform_version=str(document.get("terraform_version", "")),
-        region=_constant(provider, "region"),
+        region=_optional_text(_constant(provider, "region")),
         changes=_changes(document, "resource_changes", source, configured),
         output_changes=tuple(
             _output(name, _object(change, source, f"output {name}"), source)
@@ -222,6 +223,11 @@ def _environment(provider: Any) -> str | None:
     blocks = provider.get("default_tags") if isinstance(provider, dict) else None
     tags = _constant(blocks[0], "tags") if isinstance(blocks, list) and blocks else None
     return _optional_text(tags.get("Environment")) if isinstance(tags, dict) else None
+
+
+def _plain_name(name: str) -> str:
+    """A name that is the same in a comment's marker, a table and a terminal."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name[:64]).strip("-") or "unnamed"
 
 
 def _constant(expressions: Any, name: str) -> Any:

@@ -21,6 +21,9 @@ class Marker(Enum):
     UNKNOWN = "known after apply"
     SENSITIVE = "sensitive"
 
+    def __str__(self) -> str:
+        return f"({self.value})"
+
 
 UNKNOWN: Final = Marker.UNKNOWN
 SENSITIVE: Final = Marker.SENSITIVE
@@ -58,19 +61,21 @@ def view(value: Any, *, sensitive: Any = False, unknown: Any = False) -> Any:
 
 
 def _view(value: Any, sensitive: Any, unknown: Any, *, depth: int, inside: int) -> Any:
-    if sensitive is True and value is not None:
-        return Secret(json.dumps(value, sort_keys=True))
     if unknown is True:
         return SENSITIVE if sensitive is True else UNKNOWN
-    if depth > _TREE_DEPTH:
-        return json.dumps(value, sort_keys=True)
+    if sensitive is True and value is not None:
+        return Secret(json.dumps(value, sort_keys=True))
+    if value is None and isinstance(unknown, dict):
+        value = {}
     match value:
+        case dict() | list() if depth > _TREE_DEPTH:
+            value = json.dumps(value, sort_keys=True)
         case dict():
-            return _mapping(value, sensitive, unknown, depth=depth, inside=inside)
+            value = _mapping(value, sensitive, unknown, depth=depth, inside=inside)
         case list():
-            return _sequence(value, sensitive, unknown, depth=depth, inside=inside)
+            value = _sequence(value, sensitive, unknown, depth=depth, inside=inside)
         case str():
-            return _text(value, depth=depth, inside=inside)
+            value = _text(value, depth=depth, inside=inside)
     return value
 
 

@@ -24,7 +24,8 @@ def test_a_new_name_of_the_ingest_load_balancer_changes_every_streamers_url(appl
 
     assert worst.rule == "ingest-load-balancer-goes"
     assert worst.changes[0].forced_by == ("name",)
-    assert (worst.broadcasts, worst.urls) == (Broadcasts.ALL_CUT, {Urls.STREAMERS})
+    assert worst.broadcasts is Broadcasts.ALL_CUT
+    assert worst.urls == {Urls.STREAMERS}
 
 
 def test_a_new_name_of_the_playback_load_balancer_does_not(applied_dev: AppliedStack) -> None:

@@ -196,7 +196,7 @@ bench-plan-review: .venv/.all-ready ## how long a review of 1,000 resources in e
 .PHONY: plan-review-picture
 plan-review-picture: .venv/.all-ready ## the comment of docs/plan-review.md anew, from real plans, as text and as a picture
 	@scripts/apt-install.sh chromium
-	@$(PY) -m docs.plan_review_page
+	@$(PY) -m tests.plan_review_page
 
 .PHONY: golden
 golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant

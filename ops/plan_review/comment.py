@@ -169,22 +169,33 @@ def _what(change: Change) -> str:
 
 def _not_judged(review: Review) -> str:
     """Under a heading of its own: it is why somebody has to look."""
-    if not review.not_judged:
+    entries = review.not_judged
+    if not entries:
         return ""
-    lines = [
-        (f"- {markdown_code(entry.change.address)}: " if entry.change is not None else "- ")
-        + markdown_code(words.not_judged_text(entry), 600)
-        for entry in review.not_judged[:_MOST_LISTED]
+    whole: dict[str, list[str]] = {}
+    block: list[str] = []
+    for entry in entries:
+        address = visible(entry.change.address) if entry.change is not None else ""
+        lines = words.not_judged_lines(entry)
+        if not lines:
+            whole.setdefault(entry.what, []).append(address)
+        elif len(block) < _MOST_LISTED:
+            block += [f"  {address}", *lines]
+    parts = [
+        f"### ⛔ Not judged: {len(entries)}",
+        "No rule has looked at these, so nobody knows what they do to those who are live.",
+        "\n".join(_not_judged_line(what, addresses) for what, addresses in list(whole.items())[:_MOST_LISTED]),
+        markdown_block(block, "diff") if block else "",
     ]
-    return "\n".join(
-        [
-            f"### ⛔ Not judged: {len(review.not_judged)}",
-            "",
-            "No rule has looked at these, so nobody knows what they do to those who are live.",
-            "",
-            *_bounded(lines, len(review.not_judged)),
-        ]
-    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _not_judged_line(what: str, addresses: list[str]) -> str:
+    named = [address for address in addresses if address]
+    if not named:
+        return f"- {markdown_code(what)}"
+    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
+    return f"- {markdown_code(what)}: {', '.join(map(markdown_code, named[:8]))}{more}"
 
 
 def _bounded(lines: list[str], count: int) -> list[str]:

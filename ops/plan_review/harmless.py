@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 from ops.plan_review.change import Action
+from ops.plan_review.rule import covers
+
+if TYPE_CHECKING:
+    from ops.plan_review.values import Path
 
 # Of any type.
 ATTRIBUTES = {
@@ -21,3 +28,9 @@ ATTRIBUTES_OF_TYPE: dict[str, dict[str, str]] = {
 ACTIONS_ON_TYPE: dict[tuple[str, Action], str] = {
     ("aws_cloudwatch_dashboard", Action.CREATE): "a picture for people",
 }
+
+
+@lru_cache(maxsize=100_000)
+def is_harmless(type_: str, path: Path) -> bool:
+    """Whether a change of this attribute can be left out of sight."""
+    return path[0] in ATTRIBUTES or any(covers(pattern, path) for pattern in ATTRIBUTES_OF_TYPE.get(type_, ()))

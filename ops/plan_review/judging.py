@@ -88,7 +88,8 @@ class _Looked:
         if change.action is Action.OTHER:
             return [NotJudged(change=change, what=f"action {'+'.join(change.raw_actions)}")]
         if change.type not in self._types:
-            return [NotJudged(change=change, what=f"{change.action} of a type that no rule knows")]
+            paths = tuple(d.path for d in change.differences if change.action is Action.UPDATE)
+            return [NotJudged(change=change, what=f"{change.action} of a type that no rule knows", paths=paths)]
         entries = []
         if change.action is not Action.UPDATE and (change.type, change.action) not in self._actions:
             entries.append(NotJudged(change=change, what=f"{change.action} of {change.type}"))
@@ -96,7 +97,8 @@ class _Looked:
             paths = [
                 difference.path
                 for difference in change.differences
-                if not self._covered(change.type, difference.path) and not _harmless(change.type, difference.path)
+                if not self._covered(change.type, difference.path)
+                and not harmless.is_harmless(change.type, difference.path)
             ]
             if paths:
                 entries.append(NotJudged(change=change, what="attributes", paths=tuple(paths)))
@@ -105,14 +107,7 @@ class _Looked:
     def noise(self, change: Change) -> int:
         if change.action is not Action.UPDATE:
             return 0
-        return sum(_harmless(change.type, difference.path) for difference in change.differences)
+        return sum(harmless.is_harmless(change.type, difference.path) for difference in change.differences)
 
     def _is_covered(self, type_: str, path: Path) -> bool:
         return any(covers(pattern, path) for pattern in self._attributes.get(type_, ()))
-
-
-@lru_cache(maxsize=100_000)
-def _harmless(type_: str, path: Path) -> bool:
-    return path[0] in harmless.ATTRIBUTES or any(
-        covers(pattern, path) for pattern in harmless.ATTRIBUTES_OF_TYPE.get(type_, ())
-    )

@@ -59,7 +59,8 @@ class TerminalView:
             yield self._paint(f"Not judged: {len(review.not_judged)} (no rule has looked at these)", _BOLD, _RED)
             for entry in review.not_judged:
                 where = f"{visible(entry.change.address)}: " if entry.change is not None else ""
-                yield f"  {where}{visible(words.not_judged_text(entry))}"
+                yield f"  {where}{visible(entry.what)}"
+                yield from (f"    {self._difference(line)}" for line in words.not_judged_lines(entry))
         yield from self._list(
             "Outputs",
             (

@@ -30,19 +30,21 @@ def short(text: str, most: int = VALUE_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} more)"
 
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>()#+!|~^]")
+# Underscores within words are none. The rest of ASCII is markup at the start of a line only, or in pairs with these.
+_MARKUP = re.compile(r"[\\\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])")
+_AT_LINE_START = re.compile(r"^\s*([-+=:#]|\d+[.)])")
 # What GitHub finds in rendered text: mentions, issues (#1, GH-1), addresses, commits.
 _FOUND = re.compile(r"@|#(?=\w)|(?<=\bGH)-(?=\d)|:(?=//)|(?<=www)\.|\b[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
+_ENTITIES = {"&": "&amp;", "$": "&#36;"}
 
 
 def markdown_text(text: str) -> str:
     """A plan's or a rule's words as Markdown that is these words: no markup, link, reference or mention."""
     words = short(visible(text), TEXT_CHARACTERS)
     words = _FOUND.sub(lambda found: found.group() + _BREAK, words)
-    words = words.replace("&", "&amp;")
-    words = _MARKUP.sub(r"\\\g<0>", words).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("$", "&#36;")
-    # At the start of a line these would be a list, a rule, a heading or a quotation.
-    return re.sub(r"^(\s*)([-=:]|\d+(?=\.))", lambda found: f"{found[1]}&#{ord(found[2][0])};{found[2][1:]}", words)
+    words = _AT_LINE_START.sub(lambda found: _BREAK + found.group().lstrip(), words)
+    words = re.sub("[&$]", lambda found: _ENTITIES[found.group()], words)
+    return _MARKUP.sub(lambda found: "&lt;" if found.group() == "<" else f"\\{found.group()}", words)
 
 
 def markdown_code(text: str, most: int = VALUE_CHARACTERS) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ops.plan_review.change import Action
 from ops.plan_review.effect import Broadcasts, Verdict
+from ops.plan_review.harmless import is_harmless
 from ops.plan_review.text import difference_lines
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def shown_differences(effect: Effect) -> list[str]:
         # What forced it, then what else differs; a resource that comes or goes as a whole has no difference to show.
         chosen = [d for d in change.differences if change.replaced]
         chosen.sort(key=lambda difference: difference.path[:1] not in {path[:1] for path in forced})
-    return bounded_lines(chosen)
+    return bounded_lines([d for d in chosen if not is_harmless(change.type, d.path)])
 
 
 def bounded_lines(chosen: list[Difference]) -> list[str]:
@@ -81,10 +82,12 @@ def changed_names(change: Change) -> str:
     return ", ".join(names[:_MOST_NAMES]) + more
 
 
-def not_judged_text(entry: NotJudged) -> str:
-    names = [".".join(path) for path in entry.paths]
-    more = f" and {len(names) - 2 * _MOST_NAMES} more" if len(names) > 2 * _MOST_NAMES else ""
-    return ", ".join(names[: 2 * _MOST_NAMES]) + more if names else entry.what
+def not_judged_lines(entry: NotJudged) -> list[str]:
+    """Before and after, of the attributes that nobody has looked at."""
+    if entry.change is None or not entry.paths:
+        return []
+    wanted = set(entry.paths)
+    return bounded_lines([difference for difference in entry.change.differences if difference.path in wanted])
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -127,8 +127,10 @@ def container_edited(**arguments: Any) -> Edit:
 
 
 def _only(document: Json, type_: str, id_start: str) -> str:
-    names = [name for name in document["resource"].get(type_, {}) if name.startswith(id_start)]
-    assert len(names) == 1, f"{type_} starting with {id_start!r}: {names or sorted(document['resource'].get(type_, {}))}"
+    names: list[str] = [name for name in document["resource"].get(type_, {}) if name.startswith(id_start)]
+    assert len(names) == 1, (
+        f"{type_} starting with {id_start!r}: {names or sorted(document['resource'].get(type_, {}))}"
+    )
     return names[0]
 
 

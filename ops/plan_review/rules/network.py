@@ -1,0 +1,10 @@
+"""VPC, subnets, routes, addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ops.plan_review.rule import Rule
+
+RULES: tuple[Rule, ...] = ()

@@ -66,11 +66,11 @@ def _what_is_new(plan: Plan, changes: tuple[Change, ...]) -> str:
 
 
 @rule(
-    "new-deployment",
+    "new-task-definition",
     Look(types=("aws_ecs_task_definition",), actions=COMES_OR_GOES, attributes=_TASK),
     Look(types=("aws_ecs_service",), actions=(Action.CREATE,), attributes=_DEPLOYS),
 )
-def new_deployment(plan: Plan) -> Iterator[Effect]:
+def new_task_definition(plan: Plan) -> Iterator[Effect]:
     """A task definition and the service that is told of it are one deployment; so is whatever else starts new tasks.
 
     Tasks with broadcasts hold task protection, so ECS leaves them alone until these have ended (docs/adr/0010, 0020).
@@ -93,7 +93,7 @@ def new_deployment(plan: Plan) -> Iterator[Effect]:
         else ""
     )
     yield Effect(
-        rule="new-deployment",
+        rule="new-task-definition",
         changes=changes,
         title="New tasks take over, one by one, as shows end" + (f" ({new})" if new else ""),
         verdict=Verdict.SAFE_NOW,
@@ -224,4 +224,4 @@ def cluster_settings(plan: Plan) -> Iterator[Effect]:
             )
 
 
-RULES = (new_deployment, rollback_lost, service_goes, deployment_shield, cluster_settings)
+RULES = (new_task_definition, rollback_lost, service_goes, deployment_shield, cluster_settings)

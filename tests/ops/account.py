@@ -149,10 +149,11 @@ class Account:
     refused: dict[str, str] = field(default_factory=dict)  # operation to an error's code; "" hangs up
     asked: list[str] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)  # of the service
+    looked_at: Moment | None = None  # the last look at the service: its tasks are asked for one by one afterwards
 
     def show(self, moment: Moment) -> None:
         """From now on the service is like this, also to who asks about its tasks alone."""
-        self.moments, self._moment = [moment], moment
+        self.moments, self.looked_at = [moment], moment
 
     def reset(self) -> None:
         self.__init__(self.moto)  # type: ignore[misc] # nobody derives from it
@@ -227,7 +228,7 @@ class Account:
                 return self._answer_about_image(operation, request)
             case "DescribeServices":
                 moment = self.moments.pop(0) if len(self.moments) > 1 else self.moments[0]
-                self._moment = moment
+                self.looked_at = moment
                 return {"services": [moment.describe()] if moment.deployments else []}
             case "ListTasks" | "DescribeTasks" | "GetTaskProtection" | "UpdateService":
                 return self._answer_about_tasks(operation, request)
@@ -247,7 +248,7 @@ class Account:
 
     def _answer_about_tasks(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """As of the last look at the service."""
-        moment = getattr(self, "_moment", self.moments[0])
+        moment = self.looked_at or self.moments[0]
         if operation == "UpdateService":
             self.updates.append(request)
             return {"service": moment.describe()}
@@ -295,7 +296,7 @@ class Account:
         return ""
 
     def _target_health(self) -> str:
-        moment = getattr(self, "_moment", self.moments[0])
+        moment = self.looked_at or self.moments[0]
         numbers = [number for deployment in moment.deployments for number in deployment.tasks]
         members = "".join(
             f"<member><Target><Id>10.0.0.{number}</Id></Target>"

@@ -1,4 +1,4 @@
-"""Stacks that are applied once, for plans against them."""
+"""Stacks that are applied once, for plans against them, and a maker of plans that are kept from run to run."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from offline_terraform.engine import OfflineTerraform
+from tests.ops.plan_review.plans import Plans
 from tests.ops.plan_review.terraform_plans import AppliedStack, applied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.template import Template
+
+
+@pytest.fixture(scope="session")
+def plans() -> Iterator[Plans]:
+    with Plans() as maker:
+        yield maker
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """How long `python -m ops plan-review` takes for 1,000 resources in each of 4 environments, and its memory.
 
-The resources are those of a real plan, again and again: the streaming stack with every option on, applied by real Terraform
-and planned again with a new image, a new certificate and shorter log retention.
+The resources are those of a real plan, again and again: the streaming stack with every option on, applied by real
+Terraform and planned again with a new image, a new certificate and shorter log retention.
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ def main() -> int:
         runs = [_measured(files) for _ in range(_RUNS)]
     seconds = min(run[0] for run in runs)
     print(
-        f"{ENVIRONMENTS} plans of {RESOURCES} resources, {megabytes:.1f} MB: {seconds:.2f} s (at most {MOST_SECONDS:g}), "
+        f"{ENVIRONMENTS} plans of {RESOURCES} resources, {megabytes:.1f} MB: {seconds:.2f} s (at most "
+        f"{MOST_SECONDS:g}), "
         f"{peak_mb:.0f} MB (at most {MOST_MB:g}); the comment has {runs[0][1]:,} characters"
     )
     return int(seconds > MOST_SECONDS or peak_mb > MOST_MB)

@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.plan_review.values import UNKNOWN, Difference, Path, differences, parse_path, value_at, view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LOGICAL_ID_HASH = re.compile(r"_[0-9A-F]{8}$")
 
@@ -115,6 +118,10 @@ class Change:
             difference.path[: len(wanted)] == wanted or wanted[: len(difference.path)] == difference.path
             for difference in self.differences
         )
+
+    def changed_any(self, paths: Iterable[str]) -> bool:
+        """Whether anything at or below one of these differs."""
+        return any(self.changed(path) for path in paths)
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:

@@ -46,7 +46,9 @@ def judge(plan: Plan, rules: Sequence[Rule] = RULES) -> Judgement:
     effects.sort(key=lambda effect: effect.severity)
     looked = _Looked(rules)
     not_judged = [NotJudged(change=None, what=f"part of the plan: {part}") for part in plan.not_understood]
-    not_judged += [entry for change in plan.changes for entry in looked.not_judged(change)]
+    # What is made where nothing is can hurt nobody, whatever it is.
+    made = {Action.CREATE} if plan.is_new else set()
+    not_judged += [entry for change in plan.changes if change.action not in made for entry in looked.not_judged(change)]
     counts = {change.address: looked.noise(change) for change in plan.changes}
     return Judgement(
         plan=plan,
@@ -88,8 +90,8 @@ class _Looked:
         if change.action is Action.OTHER:
             return [NotJudged(change=change, what=f"action {'+'.join(change.raw_actions)}")]
         if change.type not in self._types:
-            paths = tuple(d.path for d in change.differences if change.action is Action.UPDATE)
-            return [NotJudged(change=change, what=f"{change.action} of a type that no rule knows", paths=paths)]
+            changed = tuple(d.path for d in change.differences if change.action is Action.UPDATE)
+            return [NotJudged(change=change, what=f"{change.action} of a type that no rule knows", paths=changed)]
         entries = []
         if change.action is not Action.UPDATE and (change.type, change.action) not in self._actions:
             entries.append(NotJudged(change=change, what=f"{change.action} of {change.type}"))

@@ -42,6 +42,11 @@ class Plan:
             types.setdefault(change.type, []).append(change)
         return {type_: tuple(changes) for type_, changes in types.items()}
 
+    @cached_property
+    def is_new(self) -> bool:
+        """Whether nothing of the stack exists: there is nobody whom the plan could hurt."""
+        return all(change.before is None for change in self.changes if change.mode == "managed")
+
     def of_type(self, *types: str) -> Iterable[Change]:
         """Resources of these types, also those that do not change (their action is NO_OP)."""
         for type_ in types:

@@ -7,14 +7,38 @@ almost does, both made by real Terraform (tests/ops/plan_review/terraform_plans.
 
 from __future__ import annotations
 
-from ops.plan_review.rules import access, edge, ingest, network, origin, service, storage
+from ops.plan_review.rules import (
+    access,
+    caching,
+    container,
+    edge,
+    ingest,
+    moves,
+    network,
+    origin,
+    playback,
+    scaling,
+    security_groups,
+    service,
+    storage,
+    targets,
+    watching,
+)
 
 RULES = (
     *ingest.RULES,
+    *targets.RULES,
     *service.RULES,
+    *container.RULES,
     *origin.RULES,
+    *scaling.RULES,
+    *playback.RULES,
     *edge.RULES,
+    *caching.RULES,
+    *security_groups.RULES,
     *network.RULES,
     *storage.RULES,
+    *watching.RULES,
     *access.RULES,
+    *moves.RULES,
 )

@@ -29,7 +29,9 @@ def _behaviours(change: Change, side: str) -> dict[str, dict[str, Any]]:
     """By path pattern; the default is `*`."""
     at = change.before_at if side == "before" else change.after_at
     ordered, default = at("ordered_cache_behavior"), at("default_cache_behavior.0")
-    found = {name: each for name, each in ordered.items() if isinstance(each, dict)} if isinstance(ordered, dict) else {}
+    found = (
+        {name: each for name, each in ordered.items() if isinstance(each, dict)} if isinstance(ordered, dict) else {}
+    )
     return {**found, **({"*": default} if isinstance(default, dict) else {})}
 
 
@@ -64,7 +66,9 @@ def playlist_ttl(plan: Plan) -> Iterator[Effect]:
                 changes=(change,),
                 title=f"Playlists are kept for up to {most:g} s",
                 verdict=Verdict.NEEDS_APPROVAL,
-                broadcasts=Broadcasts.ALL_CUT if (number(change.after_at("min_ttl")) or 0) > 2 or most > 6 else Broadcasts.NONE,
+                broadcasts=Broadcasts.ALL_CUT
+                if (number(change.after_at("min_ttl")) or 0) > 2 or most > 6
+                else Broadcasts.NONE,
                 viewers="Players get old playlists: more latency, then stalls, and 'stream ended' when one is too old.",
                 safe_way="Keep 0 / 1 / 2 s (minimum, default, maximum).",
                 shows=tuple((path,) for path in longer),
@@ -112,7 +116,9 @@ def cache_key(plan: Plan) -> Iterator[Effect]:
                 changes=(change,),
                 title="Fewer viewers share an answer: the cache key has more in it",
                 verdict=Verdict.NEEDS_APPROVAL,
-                streamers="Tasks are asked once for each variant instead of once: CPU and traffic grow with the viewers.",
+                streamers=(
+                    "Tasks are asked once for each variant instead of once: CPU and traffic grow with the viewers."
+                ),
                 viewers="Under load answers get slower.",
                 safe_way="Keep headers and cookies out of the key; playlists need only the three delivery directives.",
                 shows=((_KEY,),),
@@ -124,9 +130,7 @@ def _more_varied(change: Change) -> bool:
         behaviour = change.after_at(f"{_KEY}.0.{path}")
         if change.changed(f"{_KEY}.0.{path}") and behaviour != "none":
             return True
-    before, after = (
-        {*members(at(f"{_STRINGS}.query_strings.0.items"))} for at in (change.before_at, change.after_at)
-    )
+    before, after = ({*members(at(f"{_STRINGS}.query_strings.0.items"))} for at in (change.before_at, change.after_at))
     every = change.after_at(f"{_STRINGS}.query_string_behavior") in ("all", "allExcept")
     return bool(after - before - _DIRECTIVES) or (change.changed(f"{_STRINGS}.query_string_behavior") and every)
 
@@ -184,9 +188,10 @@ def cors_removed(plan: Plan) -> Iterator[Effect]:
             )
     for change in plan.of_type(*_DISTRIBUTION):
         if change.action is Action.UPDATE:
-            patterns = _lost(
-                _behaviours(change, "before"), _behaviours(change, "after"), "response_headers_policy_id"
-            ) & _behaviours(change, "after").keys()
+            patterns = (
+                _lost(_behaviours(change, "before"), _behaviours(change, "after"), "response_headers_policy_id")
+                & _behaviours(change, "after").keys()
+            )
             if patterns:
                 yield Effect(
                     rule="cors-removed",

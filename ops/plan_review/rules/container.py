@@ -180,7 +180,9 @@ def logs_block(plan: Plan) -> Iterator[Effect]:
                 changes=(change,),
                 title="New tasks write their logs in another way",
                 verdict=Verdict.NEEDS_APPROVAL,
-                streamers="Nobody is cut by the apply. Where logs block, a slow log service holds up all shows of a task.",
+                streamers=(
+                    "Nobody is cut by the apply. Where logs block, a slow log service holds up all shows of a task."
+                ),
                 viewers="They stall while logs are held up.",
                 safe_way="Keep awslogs with mode non-blocking and its buffer of 8 MB.",
                 shows=_shows(change, "logConfiguration"),

@@ -26,7 +26,9 @@ def _updated(plan: Plan) -> Iterator[Change]:
 
 @rule(
     "distribution-goes",
-    Look(types=_TYPE, actions=COMES_OR_GOES, attributes=("enabled", "staging", "retain_on_delete", "wait_for_deployment")),
+    Look(
+        types=_TYPE, actions=COMES_OR_GOES, attributes=("enabled", "staging", "retain_on_delete", "wait_for_deployment")
+    ),
 )
 def distribution_goes(plan: Plan) -> Iterator[Effect]:
     """A distribution's own name is random: a new one has another, and making one takes minutes."""
@@ -37,16 +39,24 @@ def distribution_goes(plan: Plan) -> Iterator[Effect]:
             yield Effect(
                 rule="distribution-goes",
                 changes=(change,),
-                title="CloudFront is turned off" if off else f"CloudFront is {'replaced' if change.replaced else 'deleted'}",
+                title="CloudFront is turned off"
+                if off
+                else f"CloudFront is {'replaced' if change.replaced else 'deleted'}",
                 verdict=Verdict.NEEDS_APPROVAL,
                 broadcasts=Broadcasts.ALL_CUT,
                 urls=frozenset() if kept else frozenset({Urls.VIEWERS}),
                 streamers="They stay connected, and nobody sees them.",
                 viewers=(
                     "All lose their shows, "
-                    + ("for minutes at least." if kept else "and every page that embeds a player needs the new address.")
+                    + (
+                        "for minutes at least."
+                        if kept
+                        else "and every page that embeds a player needs the new address."
+                    )
                 ),
-                safe_way="Keep the distribution: all of its settings change in place. If it has to be, apply between shows.",
+                safe_way=(
+                    "Keep the distribution: all of its settings change in place. If it has to be, apply between shows."
+                ),
                 shows=change.replace_paths or ((("enabled",),) if off else ()),
             )
 
@@ -83,7 +93,7 @@ def viewer_alias(plan: Plan) -> Iterator[Effect]:
 
 @rule("viewer-tls", Look(types=_TYPE, attributes=("viewer_certificate",)))
 def viewer_tls(plan: Plan) -> Iterator[Effect]:
-    """CloudFront refuses a certificate that does not cover its aliases; a newer minimum protocol shuts old devices out."""
+    """A certificate that does not cover its aliases is refused; a newer minimum protocol shuts old devices out."""
     for change in _updated(plan):
         protocol = change.changed("viewer_certificate.0.minimum_protocol_version") and not (
             change.before_at("viewer_certificate.0.cloudfront_default_certificate")
@@ -159,9 +169,10 @@ def http_version(plan: Plan) -> Iterator[Effect]:
     Look(types=("aws_ecs_task_definition",), attributes=("container_definitions.*.environment.SEGMENT_SECONDS",)),
 )
 def origin_read_timeout(plan: Plan) -> Iterator[Effect]:
-    """CloudFront answers 504 when the origin is silent for longer. It holds a playlist request for up to three target
-    durations. Sources: CloudFront API reference, VpcOriginConfig; RFC 8216bis 6.2.5.2.
-    """  # fmt: skip
+    """CloudFront answers 504 when the origin is silent for longer than it holds a playlist request.
+
+    That is up to three target durations. Sources: CloudFront API reference, VpcOriginConfig; RFC 8216bis 6.2.5.2.
+    """
     hold = longest_hold_seconds(plan)
     for change in plan.of_type(*_TYPE):
         path = "origin.playback.vpc_origin_config.0.origin_read_timeout"
@@ -173,7 +184,10 @@ def origin_read_timeout(plan: Plan) -> Iterator[Effect]:
                 changes=(change, *(each for each in plan.of_type("aws_ecs_task_definition") if each.replaced)),
                 title=f"CloudFront waits {waits:g} s for an origin that may hold a request for {hold:g} s",
                 verdict=Verdict.NEEDS_APPROVAL,
-                viewers="When a streamer drops off for moments, their viewers get 504 instead of waiting, and players give up.",
+                viewers=(
+                    "When a streamer drops off for moments, their viewers get 504 instead of waiting, and "
+                    "players give up."
+                ),
                 safe_way=f"Keep origin_read_timeout at {hold:g} s or more (30 s is CloudFront's default).",
                 shows=(tuple(path.split(".")),),
             )
@@ -248,7 +262,8 @@ def price_class(plan: Plan) -> Iterator[Effect]:
             title=f"Fewer edges: {change.after_at('price_class')} instead of {change.before_at('price_class')}",
             verdict=Verdict.NEEDS_APPROVAL if home else Verdict.SAFE_NOW,
             viewers=(
-                f"Viewers near {plan.region or 'the stack'} are served from another continent: more latency, and stalls."
+                f"Viewers near {plan.region or 'the stack'} are served from another continent: more "
+                "latency, and stalls."
                 if home
                 else "Viewers outside of the class are served from edges farther away: more latency for them."
             ),
@@ -312,4 +327,3 @@ RULES = (
     viewers_excluded,
     error_caching,
 )
-

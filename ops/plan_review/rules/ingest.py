@@ -49,7 +49,7 @@ def ingest_load_balancer_goes(plan: Plan) -> Iterator[Effect]:
             "Their own domain name stays and follows the new balancer. OBS tries again by itself and gets in once the "
             "new balancer is up, which takes minutes."
             if kept
-            else "OBS cannot come back by itself: the server's address is another one, and each streamer has to type it."
+            else "OBS cannot come back by itself: the server's address is another one, which each has to type."
         )
         yield Effect(
             rule="ingest-load-balancer-goes",
@@ -126,9 +126,7 @@ def ingest_security_groups(plan: Plan) -> Iterator[Effect]:
 def ingest_cross_zone_off(plan: Plan) -> Iterator[Effect]:
     """A zone may hold no task; then the addresses of that zone lead nowhere."""
     for change in ingest_balancers(plan):
-        on, stays = (
-            at("enable_cross_zone_load_balancing") is True for at in (change.before_at, change.after_at)
-        )
+        on, stays = (at("enable_cross_zone_load_balancing") is True for at in (change.before_at, change.after_at))
         if change.action is Action.UPDATE and on and not stays:
             yield Effect(
                 rule="ingest-cross-zone-off",
@@ -169,7 +167,9 @@ def ingest_listener(plan: Plan) -> Iterator[Effect]:
         yield Effect(
             rule="ingest-listener",
             changes=(change,),
-            title=f"The {what} listener is {'replaced' if change.replaced else 'deleted' if change.goes else 'changed'}",
+            title=(
+                f"The {what} listener is {'replaced' if change.replaced else 'deleted' if change.goes else 'changed'}"
+            ),
             verdict=Verdict.NEEDS_APPROVAL,
             broadcasts=Broadcasts.CUT_ONCE if back else Broadcasts.ALL_CUT,
             urls=frozenset() if back else frozenset({Urls.STREAMERS}),
@@ -204,7 +204,8 @@ def ingest_tls(plan: Plan) -> Iterator[Effect]:
             title="RTMPS gets another TLS policy" if policy else "RTMPS gets another certificate",
             verdict=Verdict.NEEDS_APPROVAL if policy else Verdict.SAFE_NOW,
             streamers=(
-                "Nobody is cut. At the next connection an encoder without a protocol or cipher of the policy is refused."
+                "Nobody is cut. At the next connection an encoder without a protocol or cipher of the "
+                "policy is refused."
                 if policy
                 else "Nobody is cut: running connections keep the old certificate, the next ones get the new one."
             ),
@@ -225,9 +226,10 @@ def ingest_tls(plan: Plan) -> Iterator[Effect]:
     ),
 )
 def ingest_target_group_goes(plan: Plan) -> Iterator[Effect]:
-    """The new group is made first and the service moves to it. What happens to connections by the old one when AWS
-    deletes that is not documented: we count them as cut.
-    """  # fmt: skip
+    """The new group is made first and the service moves to it.
+
+    What happens to connections by the old one when AWS deletes that is not documented: we count them as cut.
+    """
     if balancer_goes(plan, ingest=True) or vpc_goes(plan):
         return
     for change in plan.of_type("aws_lb_target_group"):

@@ -58,11 +58,14 @@ def backend_url(plan: Plan) -> Iterator[Effect]:
             title="New tasks ask another backend about stream keys",
             verdict=Verdict.NEEDS_APPROVAL,
             streamers=(
-                "Nobody is cut. If the new backend does not answer as agreed within 3 s, or does not know the keys, each "
+                "Nobody is cut. If the new backend does not answer as agreed within 3 s, or does not "
+                "know the keys, each "
                 "new publisher is refused."
             ),
             viewers="If it gives other playback ids, new shows are at other addresses.",
-            safe_way="Ask the new backend about a known key from the VPC first, then publish a test show after the deploy.",
+            safe_way=(
+                "Ask the new backend about a known key from the VPC first, then publish a test show after the deploy."
+            ),
             shows=found[1],
         )
 
@@ -97,7 +100,8 @@ def _timing(plan: Plan) -> str:
     if old_part and new_part and old_part != new_part:
         words.append(
             f"low-latency players stay {_PARTS_HELD_BACK * new_part:.2f} s behind instead of "
-            f"{_PARTS_HELD_BACK * old_part:.2f} s, and ask {_requests_per_second(new_part):.1f} times a second instead of "
+            f"{_PARTS_HELD_BACK * old_part:.2f} s, and ask {_requests_per_second(new_part):.1f} times "
+            "a second instead of "
             f"{_requests_per_second(old_part):.1f}"
         )
     if old and new and old != new:
@@ -125,7 +129,8 @@ def playback_timing(plan: Plan) -> Iterator[Effect]:
         title="New shows are cut into other segments or parts" if timing else "New playlists reach back differently",
         verdict=Verdict.NEEDS_APPROVAL if shorter or more else Verdict.SAFE_NOW,
         streamers=(
-            f"Nobody is cut. Set a key frame interval of {new:g} s: with a longer one a show has to be encoded and counts "
+            f"Nobody is cut. Set a key frame interval of {new:g} s: with a longer one a show has to be "
+            "encoded and counts "
             "twice."
             if shorter
             else "Nobody is cut."
@@ -166,9 +171,11 @@ def _load(plan: Plan) -> tuple[float, float] | None:
     Look(types=("aws_ecs_task_definition",), attributes=("cpu", "memory")),
 )
 def capacity(plan: Plan) -> Iterator[Effect]:
-    """CPU for each show, and what is done with it. A show whose top rendition is copied costs about 26 CPU seconds a
-    minute, one that is encoded whole about 48, with the ladder of 720p, 480p and 360p (DESIGN, measured).
-    """  # fmt: skip
+    """CPU for each show, and what is done with it.
+
+    A show whose top rendition is copied costs about 26 CPU seconds a minute, one that is encoded whole about 48, with
+    the ladder of 720p, 480p and 360p (`make bench-broadcast`, row cost).
+    """
     found = _definition(plan, "MAX_STREAMS", "LADDER")
     load = _load(plan)
     if not load or not (found or load[0] != load[1]):
@@ -195,7 +202,11 @@ def capacity(plan: Plan) -> Iterator[Effect]:
         verdict=Verdict.NEEDS_APPROVAL if tighter else Verdict.SAFE_NOW,
         streamers=(
             "Nobody is cut. Running shows stay on their old tasks. "
-            + ("A full task refuses newcomers sooner; OBS tries again and finds another." if (new or 0) < (old or 0) else "")
+            + (
+                "A full task refuses newcomers sooner; OBS tries again and finds another."
+                if (new or 0) < (old or 0)
+                else ""
+            )
         ).strip(),
         viewers=(
             "If a full task cannot keep up, its shows fall behind and lose renditions (alarm EncoderBelowRealTime)."
@@ -221,7 +232,9 @@ def names_of_itself(plan: Plan) -> Iterator[Effect]:
             changes=(found[0],),
             title="New tasks write their metrics under other names",
             verdict=Verdict.NEEDS_APPROVAL,
-            streamers="Nobody is cut. Autoscaling does not see new tasks' shows: too few tasks, and no room for protection.",
+            streamers=(
+                "Nobody is cut. Autoscaling does not see new tasks' shows: too few tasks, and no room for protection."
+            ),
             safe_way="Change alarms, policies and dashboard in the same plan, and apply when nobody is live.",
             shows=found[1],
         )

@@ -52,18 +52,13 @@ def members(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else ()
 
 
-def is_new(plan: Plan) -> bool:
-    """Whether nothing of the stack exists: there is nobody whom the plan could hurt."""
-    return all(change.before is None for change in plan.changes if change.mode == "managed")
-
-
 def vpc_goes(plan: Plan) -> bool:
     """With it goes all that is in it, whatever else the plan says of that."""
     return any(change.goes for change in plan.of_type("aws_vpc"))
 
 
 def is_ingest_balancer(change: Change) -> bool:
-    return either(change, "load_balancer_type") == "network"
+    return bool(either(change, "load_balancer_type") == "network")
 
 
 def ingest_balancers(plan: Plan) -> Iterator[Change]:
@@ -75,7 +70,8 @@ def playback_balancers(plan: Plan) -> Iterator[Change]:
 
 
 def balancer_goes(plan: Plan, *, ingest: bool) -> bool:
-    return any(change.goes for change in (ingest_balancers(plan) if ingest else playback_balancers(plan)))
+    balancers = ingest_balancers(plan) if ingest else playback_balancers(plan)
+    return any(change.goes for change in balancers)
 
 
 def is_ingest_target_group(change: Change) -> bool:

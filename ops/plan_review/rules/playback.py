@@ -45,7 +45,7 @@ def playback_load_balancer_goes(plan: Plan) -> Iterator[Effect]:
                     "The new one takes over before the old one goes, but old tasks are in the old target group only: "
                     "shows that run now are lost when it is deleted."
                     if beside
-                    else "All lose their shows until the new balancer, its VPC origin and CloudFront have it: half an hour."
+                    else "All lose their shows until balancer, VPC origin and CloudFront are new: half an hour."
                 ),
                 safe_way=f"It takes half an hour. Give it a new name, or AWS refuses the second one. {BETWEEN_SHOWS}",
                 shows=change.replace_paths,
@@ -86,7 +86,8 @@ def playback_load_balancer_settings(plan: Plan) -> Iterator[Effect]:
                 ),
                 verdict=Verdict.NEEDS_APPROVAL if short else Verdict.WAIT,
                 viewers=(
-                    f"CloudFront keeps connections for 60 s, and the origin requests for up to {hold:g} s: some get 502 or 504."
+                    "CloudFront keeps connections for 60 s, and the origin requests for up to "
+                    f"{hold:g} s: some get 502 or 504."
                     if short
                     else "Requests fail for moments: players ask again, some stall."
                 ),
@@ -133,7 +134,7 @@ def vpc_origin(plan: Plan) -> Iterator[Effect]:
                 viewers=(
                     "The apply stops half way, with 409, while CloudFront uses the origin."
                     if in_place
-                    else "The old origin is deleted first: AWS refuses while CloudFront uses it; if not, all shows stop."
+                    else "The old origin goes first: AWS refuses while CloudFront uses it; if not, all shows stop."
                 ),
                 safe_way="Let a new one take over (create_before_destroy, and a name that follows what changes).",
                 shows=(("vpc_origin_endpoint_config",),) if in_place else change.replace_paths,
@@ -162,7 +163,11 @@ def playback_listener(plan: Plan) -> Iterator[Effect]:
     rules = list(plan.of_type("aws_lb_listener_rule"))
     groups = [each for each in plan.of_type("aws_lb_target_group") if each.goes and not is_ingest_target_group(each)]
     found = [each for each in (*listeners, *rules) if each.goes]
-    found += [each for each in listeners if each.action is Action.UPDATE and (each.changed("port") or each.changed("protocol"))]
+    found += [
+        each
+        for each in listeners
+        if each.action is Action.UPDATE and (each.changed("port") or each.changed("protocol"))
+    ]
     found += [
         each for each in rules if each.action is Action.UPDATE and _gone(each, "condition.0.path_pattern.0.values")
     ]
@@ -213,7 +218,8 @@ def dns_record(plan: Plan) -> Iterator[Effect]:
         whose: [
             each
             for each in plan.of_type("aws_route53_record")
-            if (each.goes or (each.action is Action.UPDATE and each.changed("type"))) and _record_of(plan, each) == whose
+            if (each.goes or (each.action is Action.UPDATE and each.changed("type")))
+            and _record_of(plan, each) == whose
         ]
         for whose in ("streamers", "viewers")
     }
@@ -225,7 +231,9 @@ def dns_record(plan: Plan) -> Iterator[Effect]:
         yield Effect(
             rule="dns-record",
             changes=tuple(records),
-            title=f"The {whose}' name {name} goes" if records[0].changed("name") else f"The record of {name} is made anew",
+            title=f"The {whose}' name {name} goes"
+            if records[0].changed("name")
+            else f"The record of {name} is made anew",
             verdict=Verdict.NEEDS_APPROVAL,
             urls=frozenset({Urls.STREAMERS if streamers else Urls.VIEWERS}),
             streamers=(
@@ -234,7 +242,9 @@ def dns_record(plan: Plan) -> Iterator[Effect]:
                 else "Nothing changes."
             ),
             viewers=(
-                "Nothing changes." if streamers else "Players do not find the old name any more within minutes, and stop."
+                "Nothing changes."
+                if streamers
+                else "Players do not find the old name any more within minutes, and stop."
             ),
             safe_way="Serve both names for a while: keep the old record until nobody uses it.",
             shows=records[0].replace_paths,

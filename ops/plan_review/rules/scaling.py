@@ -38,7 +38,8 @@ def max_tasks_lowered(plan: Plan) -> Iterator[Effect]:
                 title=f"At most {change.after_at('max_capacity')} tasks instead of {change.before_at('max_capacity')}",
                 verdict=Verdict.WAIT,
                 streamers=(
-                    "Protected shows stay. If more tasks run now, idle ones stop at once and shows that begin cannot be "
+                    "Protected shows stay. If more tasks run now, idle ones stop at once and shows "
+                    "that begin cannot be "
                     "protected until enough have ended. At the maximum newcomers are refused."
                 ),
                 safe_way=f"Apply it while no more tasks run than the new maximum. {BETWEEN_SHOWS}",
@@ -48,10 +49,12 @@ def max_tasks_lowered(plan: Plan) -> Iterator[Effect]:
 
 @rule("min-tasks-lowered", Look(types=("aws_appautoscaling_target",), attributes=("min_capacity",)))
 def min_tasks_lowered(plan: Plan) -> Iterator[Effect]:
-    """Idle tasks go one by one after ten idle minutes; the last one below two is the one that a zone's failure takes."""
+    """Idle tasks go one by one after ten idle minutes; below two, a zone's failure takes the last one."""
     for change in plan.of_type("aws_appautoscaling_target"):
         if lowered(change, "min_capacity"):
-            alone = (number(change.after_at("min_capacity")) or 0) < 2 <= (number(change.before_at("min_capacity")) or 0)
+            alone = (
+                (number(change.after_at("min_capacity")) or 0) < 2 <= (number(change.before_at("min_capacity")) or 0)
+            )
             yield Effect(
                 rule="min-tasks-lowered",
                 changes=(change,),
@@ -112,7 +115,15 @@ def drives_scaling(change: Change) -> bool:
     Look(
         types=("aws_appautoscaling_target", "aws_appautoscaling_policy"),
         actions=COMES_OR_GOES,
-        attributes=("name", "policy_type", "resource_id", "scalable_dimension", "service_namespace", "region", "role_arn"),
+        attributes=(
+            "name",
+            "policy_type",
+            "resource_id",
+            "scalable_dimension",
+            "service_namespace",
+            "region",
+            "role_arn",
+        ),
     ),
 )
 def autoscaling_goes(plan: Plan) -> Iterator[Effect]:
@@ -128,7 +139,9 @@ def autoscaling_goes(plan: Plan) -> Iterator[Effect]:
             changes=tuple(gone),
             title="Autoscaling is taken away" if len(gone) > 1 else f"The scaling policy {gone[0].construct_path} goes",
             verdict=Verdict.NEEDS_APPROVAL,
-            streamers="Nobody is cut. When the tasks that run are full, newcomers are refused, and shows stay unprotected.",
+            streamers=(
+                "Nobody is cut. When the tasks that run are full, newcomers are refused, and shows stay unprotected."
+            ),
             safe_way="Keep all four policies: two add tasks for load, one for busy tasks, one takes idle tasks away.",
         )
 
@@ -149,7 +162,8 @@ def scale_in_by_average(plan: Plan) -> Iterator[Effect]:
                 verdict=Verdict.NEEDS_APPROVAL,
                 broadcasts=Broadcasts.CUT_ONCE,
                 streamers=(
-                    "The desired count falls below the number of busy tasks. New shows on these cannot be protected, and "
+                    "The desired count falls below the number of busy tasks. New shows on these "
+                    "cannot be protected, and "
                     "are cut when ECS scales in, as soon as within 15 minutes."
                 ),
                 viewers="Such shows stall until their streamer is back.",
@@ -183,7 +197,9 @@ def scale_out_later(plan: Plan) -> Iterator[Effect]:
                     if later
                     else "Nobody is cut. More tasks run for the same shows (cost: unknown)."
                 ),
-                safe_way="Keep room for those who begin within a minute; watch PublishRejectedForCapacity." if later else "Now.",
+                safe_way="Keep room for those who begin within a minute; watch PublishRejectedForCapacity."
+                if later
+                else "Now.",
                 shows=((*_TRACKING.split("."), "target_value"),),
             )
 
@@ -211,7 +227,8 @@ def scale_in_steps(plan: Plan) -> Iterator[Effect]:
                 title="Tasks are added or taken away in other steps",
                 verdict=Verdict.NEEDS_APPROVAL,
                 streamers=(
-                    "Nobody is cut by the apply. Several tasks at once may be more than are idle: then shows that begin "
+                    "Nobody is cut by the apply. Several tasks at once may be more than are idle: "
+                    "then shows that begin "
                     "cannot be protected, and too few added leaves shows unprotected for longer."
                 ),
                 safe_way="Keep: as many more as are missing, and one less at a time.",
@@ -264,10 +281,14 @@ def scaling_alarm(plan: Plan) -> Iterator[Effect]:
                 title=f"The alarm that drives scaling, {change.construct_path}, {'goes' if change.goes else 'changes'}",
                 verdict=Verdict.NEEDS_APPROVAL,
                 streamers=(
-                    "Nobody is cut by the apply. If it counts too few busy tasks, later shows stay unprotected, and are "
+                    "Nobody is cut by the apply. If it counts too few busy tasks, later shows stay "
+                    "unprotected, and are "
                     "cut when ECS scales in or deploys."
                 ),
-                safe_way="`pytest tests/stacks/test_scaling.py` lets shows happen to the policies as synthesized: it must pass.",
+                safe_way=(
+                    "`pytest tests/stacks/test_scaling.py` lets shows happen to the policies as "
+                    "synthesized: it must pass."
+                ),
                 shows=tuple((path,) for path in ("metric_query", *_SETTINGS) if change.changed(path)),
             )
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from ops.plan_review.change import Action
 from ops.plan_review.effect import Broadcasts, Effect, Verdict
 from ops.plan_review.rule import Look, rule
-from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES, balancer_goes, container, lowered, number, vpc_goes
+from ops.plan_review.rules.parts import (
+    BETWEEN_SHOWS,
+    COMES_OR_GOES,
+    balancer_goes,
+    container,
+    lowered,
+    number,
+    vpc_goes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +129,9 @@ def rollback_lost(plan: Plan) -> Iterator[Effect]:
                 changes=(change,),
                 title="Old revisions of the tasks are deregistered",
                 verdict=Verdict.NEEDS_APPROVAL,
-                streamers="Nobody is cut. A deployment that fails cannot be rolled back, and an old task is not replaced.",
+                streamers=(
+                    "Nobody is cut. A deployment that fails cannot be rolled back, and an old task is not replaced."
+                ),
                 safe_way="Keep skip_destroy on.",
                 shows=(("skip_destroy",),),
             )
@@ -211,14 +221,16 @@ def deployment_shield(plan: Plan) -> Iterator[Effect]:
 def cluster_settings(plan: Plan) -> Iterator[Effect]:
     """Scaling in reads the desired count from Container Insights, and so does the alarm on running tasks."""
     for change in plan.of_type("aws_ecs_cluster"):
-        was, stays = ("disabled" != at("setting.containerInsights.value") for at in (change.before_at, change.after_at))
+        was, stays = (at("setting.containerInsights.value") != "disabled" for at in (change.before_at, change.after_at))
         if change.action is Action.UPDATE and change.changed("setting") and was and not stays:
             yield Effect(
                 rule="cluster-settings",
                 changes=(change,),
                 title="Container Insights is turned off",
                 verdict=Verdict.NEEDS_APPROVAL,
-                streamers="Nobody is cut. The number of tasks no longer follows the busy ones: new shows stay unprotected.",
+                streamers=(
+                    "Nobody is cut. The number of tasks no longer follows the busy ones: new shows stay unprotected."
+                ),
                 safe_way="Keep Container Insights on: autoscaling and the alarm TasksBelowMinimum read it.",
                 shows=(("setting",),),
             )

@@ -49,7 +49,9 @@ def connections_end(plan: Plan) -> Iterator[Effect]:
                 streamers=f"Nobody is cut by the apply. From then on a task that {when} loses all its broadcasts.",
                 viewers="Such shows stall until their streamer is back.",
                 safe_way="Leave both off: broadcasts outlive a slow health check, and end by themselves.",
-                shows=tuple((path,) for path in ("connection_termination", "target_health_state") if change.changed(path)),
+                shows=tuple(
+                    (path,) for path in ("connection_termination", "target_health_state") if change.changed(path)
+                ),
             )
 
 
@@ -75,7 +77,7 @@ def drain_shortened(plan: Plan) -> Iterator[Effect]:
                     viewers=(
                         "Nothing changes."
                         if ingest
-                        else "Requests that a stopping task still holds, up to 18 s with segments of 2 s, may break off."
+                        else "Requests that a stopping task holds, up to 18 s with segments of 2 s, may break off."
                     ),
                     safe_way="Keep 300 s for ingest, and for playback what a task may take to stop (120 s).",
                     shows=(("deregistration_delay",),),
@@ -165,7 +167,11 @@ def health_check_stricter(plan: Plan) -> Iterator[Effect]:
                 broadcasts=Broadcasts.NONE if of_tasks else Broadcasts.CUT_ONCE,
                 streamers=(
                     "ECS kills what is unhealthy, protected or not. "
-                    + ("This holds for tasks that start from now on." if of_tasks else "Tasks with shows are tested at once.")
+                    + (
+                        "This holds for tasks that start from now on."
+                        if of_tasks
+                        else "Tasks with shows are tested at once."
+                    )
                 ),
                 viewers="A show on a task that is killed stalls until its streamer is back.",
                 safe_way=(

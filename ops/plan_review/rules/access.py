@@ -11,7 +11,7 @@ from ops.plan_review.change import Action
 from ops.plan_review.effect import Effect, Verdict
 from ops.plan_review.policy_documents import UnreadablePolicyError, difference
 from ops.plan_review.rule import Look, rule
-from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES
+from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES, named
 from ops.plan_review.values import UNKNOWN
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ops.plan_review.change import Change
     from ops.plan_review.plan import Plan
-    from ops.plan_review.policy_documents import Grant
+    from ops.plan_review.policy_documents import Difference, Grant
 
 # The argument that holds the policy, by type.
 _POLICIES = {
@@ -50,45 +50,61 @@ def _is_tasks(change: Change) -> bool:
 @rule(
     "permissions",
     *(Look(types=(type_,), actions=COMES_OR_GOES, attributes=(argument,)) for type_, argument in _POLICIES.items()),
+    Look(types=("aws_s3_bucket_policy", "aws_sns_topic_policy"), attributes=("bucket", "arn", "region")),
 )
 def permissions(plan: Plan) -> Iterator[Effect]:
     """More than before, less than before, or not to be read before the apply. The same in other words is nothing."""
     if plan.is_new:
         return
+    unreadable: list[Change] = []
     for type_, argument in _POLICIES.items():
         for change in plan.of_type(type_):
-            if change.action is Action.NO_OP or not change.changed(argument):
+            if change.action is Action.NO_OP or not change.changed(argument) or _goes_with_its_owner(plan, change):
                 continue
             if change.after_at(argument) is UNKNOWN:
-                yield _unreadable(change, argument, "cannot be read before the apply")
+                unreadable.append(change)
                 continue
             try:
                 found = difference(_document(change.before, argument), _document(change.after, argument))
-            except UnreadablePolicyError as error:
-                yield _unreadable(change, argument, f"cannot be compared: {error}")
+            except UnreadablePolicyError:
+                unreadable.append(change)
                 continue
             if found.gained:
-                yield _gained(change, argument, found.gained)
-            if found.lost:
+                yield _gained(change, argument, found)
+            elif found.lost:
                 yield _lost(change, argument, found.lost)
+    if unreadable:
+        yield _unreadable(tuple(unreadable))
 
 
-def _unreadable(change: Change, argument: str, why: str) -> Effect:
+def _goes_with_its_owner(plan: Plan, change: Change) -> bool:
+    """Whether what the policy is about goes as well, which is told of by itself."""
+    if change.type == "aws_kms_key":
+        return change.action is Action.DELETE
+    owner = {"aws_s3_bucket_policy": "aws_s3_bucket", "aws_sns_topic_policy": "aws_sns_topic"}.get(change.type, "")
+    return change.goes and any(each.goes for each in plan.of_type(owner))
+
+
+def _unreadable(changes: tuple[Change, ...]) -> Effect:
     return Effect(
         rule="permissions",
-        changes=(change,),
-        title=f"What {change.construct_path} allows {why}",
+        changes=changes,
+        title=f"What these allow is not known before the apply: {named(changes)}",
         verdict=Verdict.NEEDS_APPROVAL,
-        safe_way="Read the policy in the code that makes it; apply what it depends on first, then plan again.",
-        shows=((argument,),),
+        safe_way=(
+            "They name things that change too, so Terraform reads them last. Read the code that makes the policies, or "
+            "apply what they depend on first and plan again."
+        ),
+        shows=tuple((argument,) for argument in dict.fromkeys(_POLICIES.values())),
     )
 
 
-def _gained(change: Change, argument: str, grants: tuple[Grant, ...]) -> Effect:
+def _gained(change: Change, argument: str, found: Difference) -> Effect:
+    less = f"; and less: {_told(found.lost)}" if found.lost else ""
     return Effect(
         rule="permissions",
         changes=(change,),
-        title=f"{change.construct_path} allows more: {_told(grants)}",
+        title=f"{change.construct_path} allows more: {_told(found.gained)}{less}",
         verdict=Verdict.NEEDS_APPROVAL,
         safe_way="Narrow it to the actions and resources that are called (tests/test_permissions.py), or say why not.",
         shows=((argument,),),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ops.plan_review.change import Action
 from ops.plan_review.effect import Broadcasts, Effect, Urls, Verdict
 from ops.plan_review.rule import Look, rule
-from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES, named, vpc_goes
+from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES, either, named, vpc_goes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,17 +150,29 @@ def routes(plan: Plan) -> Iterator[Effect]:
         for change in plan.of_type("aws_route", "aws_route_table", "aws_route_table_association")
         if change.goes or (change.action is Action.UPDATE and change.changed_any(("nat_gateway_id", "gateway_id")))
     )
-    if moved:
+    private = tuple(change for change in moved if either(change, "nat_gateway_id") is not None)
+    public = tuple(change for change in moved if change not in private)
+    if private:
         yield Effect(
             rule="routes",
-            changes=moved,
-            title=f"Ways of subnets change: {named(moved)}",
+            changes=private,
+            title=f"Tasks take another way out: {named(private)}",
+            verdict=Verdict.WAIT,
+            streamers="Live shows go on. For a moment the backend is not reached, and its answer is no.",
+            safe_way=f"A backend that admits addresses has to admit the new one first. {BETWEEN_SHOWS}",
+            shows=(("nat_gateway_id",),),
+        )
+    if public:
+        yield Effect(
+            rule="routes",
+            changes=public,
+            title=f"Ways of subnets change: {named(public)}",
             verdict=Verdict.WAIT,
             broadcasts=Broadcasts.CUT_ONCE,
             streamers="While a public subnet has no route, packets of publishers are lost; a longer gap cuts them.",
             viewers="These shows stall for as long.",
             safe_way=BETWEEN_SHOWS,
-            shows=moved[0].replace_paths,
+            shows=public[0].replace_paths,
         )
 
 

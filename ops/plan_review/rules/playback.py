@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ops.plan_review.change import Action
 from ops.plan_review.effect import Broadcasts, Effect, Urls, Verdict
@@ -12,6 +12,7 @@ from ops.plan_review.rules.parts import (
     BETWEEN_SHOWS,
     COMES_OR_GOES,
     balancer_goes,
+    either,
     is_ingest_listener,
     is_ingest_target_group,
     members,
@@ -192,12 +193,14 @@ def playback_listener(plan: Plan) -> Iterator[Effect]:
 
 
 def _record_of(plan: Plan, record: Change) -> str:
-    """Whose name a record is: by what it pointed to."""
-    target: Any = record.before_at("alias.0.name") or record.after_at("alias.0.name")
-    known = {each.before_at("domain_name") for each in plan.of_type("aws_cloudfront_distribution")}
-    if target in known or (target is UNKNOWN and "Viewer" in record.name):
-        return "viewers"
-    return "streamers"
+    """Whose name a record is: CloudFront serves by the viewers' one."""
+    aliases = {
+        name
+        for change in plan.of_type("aws_cloudfront_distribution")
+        for at in (change.before_at, change.after_at)
+        for name in members(at("aliases"))
+    }
+    return "viewers" if either(record, "name") in aliases else "streamers"
 
 
 @rule(

@@ -59,6 +59,9 @@ def rule_goes(plan: Plan) -> Iterator[Effect]:
         whose = _whose(plan, change)
         if not narrowed or not whose or _group_goes(plan, change):
             continue
+        if change.type == _EGRESS and whose == "task" and change.before_at("cidr_ipv4") is not None:
+            yield _way_out_closed(change)
+            continue
         ingest = change.type == _INGRESS and whose == "ingest"
         yield Effect(
             rule="security-group-rule-goes",
@@ -82,15 +85,31 @@ def rule_goes(plan: Plan) -> Iterator[Effect]:
         )
 
 
+def _way_out_closed(change: Change) -> Effect:
+    return Effect(
+        rule="security-group-rule-goes",
+        changes=(change,),
+        title=f"Tasks do not reach {_peer(change, after=False)} any more ({change.construct_path})",
+        verdict=Verdict.NEEDS_APPROVAL,
+        streamers=(
+            "Live shows go on. If the backend, DynamoDB or AWS's other APIs are behind it, nobody can "
+            "begin, and shows are "
+            "no longer protected from deployments."
+        ),
+        safe_way="Admit what tasks need by another rule first; deploy what needs it no longer before it goes.",
+        shows=tuple((path,) for path in (*_PEERS, *_WHAT) if change.before_at(path) is not None),
+    )
+
+
 @rule("security-group-widened", Look(types=(_INGRESS, _EGRESS)))
 def widened(plan: Plan) -> Iterator[Effect]:
     """Tasks are reached by balancers and tasks alone, the playback balancer by CloudFront (docs/security.md)."""
-    if plan.is_new:
+    if plan.is_new or vpc_goes(plan):
         return
     for change in plan.of_type(_INGRESS):
         comes = change.action is Action.CREATE or change.replaced or change.action is Action.UPDATE
         whose = _whose(plan, change)
-        if not comes or not whose or not change.changed_any((*_PEERS, *_WHAT)):
+        if not comes or not whose or _group_goes(plan, change) or not change.changed_any((*_PEERS, *_WHAT)):
             continue
         if whose == "ingest":
             yield Effect(

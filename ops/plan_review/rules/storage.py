@@ -12,6 +12,7 @@ from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES, lowered, n
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ops.plan_review.change import Change
     from ops.plan_review.plan import Plan
 
 
@@ -210,19 +211,16 @@ def logs(plan: Plan) -> Iterator[Effect]:
             safe_way="Export what has to be kept first.",
             shows=groups[0].replace_paths,
         )
-    for change in plan.of_type("aws_cloudwatch_log_group"):
-        forever = number(change.before_at("retention_in_days")) in (None, 0) and number(
-            change.after_at("retention_in_days")
+    shorter = tuple(change for change in plan.of_type("aws_cloudwatch_log_group") if _forgets_sooner(change))
+    if shorter:
+        yield Effect(
+            rule="logs",
+            changes=shorter,
+            title=f"Lines are kept for {shorter[0].after_at('retention_in_days')} days only: {named(shorter)}",
+            verdict=Verdict.NEEDS_APPROVAL,
+            safe_way="What is older is deleted within days, and cannot be had back: export it first.",
+            shows=(("retention_in_days",),),
         )
-        if change.action is Action.UPDATE and (lowered(change, "retention_in_days") or forever):
-            yield Effect(
-                rule="logs",
-                changes=(change,),
-                title=f"{change.construct_path} keeps its lines for {change.after_at('retention_in_days')} days",
-                verdict=Verdict.NEEDS_APPROVAL,
-                safe_way="What is older is deleted within days, and cannot be had back: export it first.",
-                shows=(("retention_in_days",),),
-            )
     ended = tuple(
         change
         for change in plan.of_type("aws_flow_log", "aws_cloudwatch_log_delivery")
@@ -244,6 +242,12 @@ def logs(plan: Plan) -> Iterator[Effect]:
         )
 
 
+def _forgets_sooner(change: Change) -> bool:
+    """Nothing, and 0, is for ever."""
+    before, after = number(change.before_at("retention_in_days")), number(change.after_at("retention_in_days"))
+    return change.action is Action.UPDATE and bool(after) and (not before or lowered(change, "retention_in_days"))
+
+
 _BUCKET_SETTINGS = (
     "aws_s3_bucket_versioning",
     "aws_s3_bucket_public_access_block",
@@ -258,7 +262,6 @@ _BUCKET_SETTINGS = (
     Look(types=("aws_s3_bucket", "aws_kms_key"), actions=COMES_OR_GOES, attributes=("*",)),
     Look(types=_BUCKET_SETTINGS, actions=COMES_OR_GOES, attributes=("*",)),
     Look(types=("aws_kms_alias",), actions=COMES_OR_GOES, attributes=("name", "target_key_id", "region")),
-    Look(types=("aws_s3_bucket_policy",), attributes=("bucket",)),
 )
 def buckets_and_keys(plan: Plan) -> Iterator[Effect]:
     """States, logs, and the keys without which they are noise."""
@@ -280,6 +283,7 @@ def buckets_and_keys(plan: Plan) -> Iterator[Effect]:
         for change in plan.of_type("aws_s3_bucket", "aws_kms_key", *_BUCKET_SETTINGS)
         if change not in gone
         and change.before is not None
+        and not change.goes
         and change.action not in (Action.NO_OP, Action.READ)
         and any(difference.path[0] not in ("tags", "tags_all", "policy") for difference in change.differences)
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ops.plan_review.values import UNKNOWN, Difference, Path, differences, parse_path, value_at, view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _LOGICAL_ID_HASH = re.compile(r"_[0-9A-F]{8}$")
 
@@ -71,7 +71,8 @@ class Change:
     after_unknown: Any = False
     before_sensitive: Any = False
     after_sensitive: Any = False
-    configured: frozenset[str] | None = field(default=None)  # arguments that the configuration sets; None: not known
+    # The arguments that the configuration sets, and what each refers to; None: not known.
+    configured: Mapping[str, tuple[str, ...]] | None = field(default=None)
 
     @property
     def construct_path(self) -> str:

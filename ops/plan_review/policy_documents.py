@@ -84,6 +84,43 @@ def difference(before: str | None, after: str | None) -> Difference:
     )
 
 
+def document_of(arguments: Any, unknown: Any) -> str:
+    """The document that the data source aws_iam_policy_document makes of its arguments, which have to be known.
+
+    Raises:
+        UnreadablePolicyError: They are not, or bring in other documents.
+    """
+    marks = unknown if isinstance(unknown, dict) else {}
+    if not isinstance(arguments, dict) or _any_true(marks.get("statement")):
+        raise UnreadablePolicyError("statements that only the apply tells")
+    if any(arguments.get(name) or _any_true(marks.get(name)) for name in _OTHER_DOCUMENTS):
+        raise UnreadablePolicyError("a document that takes others in")
+    return json.dumps({"Statement": [_statement(block) for block in arguments.get("statement") or []]})
+
+
+_OTHER_DOCUMENTS = ("source_policy_documents", "override_policy_documents")
+_ELEMENTS = {"actions": "Action", "not_actions": "NotAction", "resources": "Resource", "not_resources": "NotResource"}
+_PRINCIPALS = {"principals": "Principal", "not_principals": "NotPrincipal"}
+
+
+def _any_true(marks: Any) -> bool:
+    if isinstance(marks, dict | list):
+        return any(_any_true(mark) for mark in (marks.values() if isinstance(marks, dict) else marks))
+    return marks is True
+
+
+def _statement(block: Mapping[str, Any]) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Effect": block.get("effect") or "Allow"}
+    statement |= {element: block[name] for name, element in _ELEMENTS.items() if block.get(name)}
+    for name, element in _PRINCIPALS.items():
+        if block.get(name):
+            statement[element] = {each["type"]: each["identifiers"] for each in block[name]}
+    for condition in block.get("condition") or []:
+        tests = statement.setdefault("Condition", {}).setdefault(condition["test"], {})
+        tests[condition["variable"]] = condition["values"]
+    return statement
+
+
 def _grants(document: str | None) -> tuple[set[Grant], set[Grant]]:
     if not document:
         return set(), set()

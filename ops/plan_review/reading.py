@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path as File
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ops.plan_review.change import ACTIONS, Action, Change
 from ops.plan_review.errors import NotUnderstoodError
 from ops.plan_review.plan import OutputChange, Plan
 from ops.plan_review.values import view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LARGEST_BYTES = 64 * 1024 * 1024
 MOST_CHANGES = 20_000
@@ -139,7 +142,10 @@ def _object(value: Any, source: str, what: str) -> dict[str, Any]:
 
 
 def _changes(
-    document: dict[str, Any], part: str, source: str, configured: dict[str, frozenset[str]]
+    document: dict[str, Any],
+    part: str,
+    source: str,
+    configured: dict[str, dict[str, tuple[str, ...]]],
 ) -> tuple[Change, ...]:
     entries = document.get(part) or []
     if not isinstance(entries, list):
@@ -152,11 +158,16 @@ def _changes(
     )
 
 
-def _change(entry: dict[str, Any], where: str, source: str, configured: dict[str, frozenset[str]]) -> Change:
+def _change(
+    entry: dict[str, Any],
+    where: str,
+    source: str,
+    configured: dict[str, dict[str, tuple[str, ...]]],
+) -> Change:
     change = _object(entry.get("change"), source, f"{where}.change")
     address, type_, name = (_text(entry, key, where, source) for key in ("address", "type", "name"))
     actions = _actions(change, where, source)
-    module = entry.get("module_address")
+    arguments = None if entry.get("module_address") else configured.get(address)
     return Change(
         address=address,
         type=type_,
@@ -173,7 +184,7 @@ def _change(entry: dict[str, Any], where: str, source: str, configured: dict[str
         after_unknown=change.get("after_unknown", False),
         before_sensitive=change.get("before_sensitive", False),
         after_sensitive=change.get("after_sensitive", False),
-        configured=None if module else configured.get(f"{type_}.{name}"),
+        configured=arguments,
     )
 
 
@@ -235,12 +246,22 @@ def _constant(expressions: Any, name: str) -> Any:
     return expression.get("constant_value") if isinstance(expression, dict) else None
 
 
-def _configured(configuration: dict[str, Any]) -> dict[str, frozenset[str]]:
-    """The arguments that the root module sets, by type and name."""
-    module = configuration.get("root_module")
-    resources = module.get("resources") if isinstance(module, dict) else None
+def _configured(configuration: dict[str, Any]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """By address, the arguments that the root module sets, with what each refers to."""
     return {
-        f"{resource.get('type')}.{resource.get('name')}": frozenset(resource["expressions"])
-        for resource in (resources if isinstance(resources, list) else ())
-        if isinstance(resource, dict) and isinstance(resource.get("expressions"), dict)
+        str(resource.get("address")): {
+            name: _references(expression) for name, expression in resource["expressions"].items()
+        }
+        for resource in _resources(configuration.get("root_module"))
+        if isinstance(resource.get("expressions"), dict)
     }
+
+
+def _references(expression: Any) -> tuple[str, ...]:
+    found = expression.get("references") if isinstance(expression, dict) else None
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def _resources(module: Any) -> Iterator[dict[str, Any]]:
+    resources = module.get("resources") if isinstance(module, dict) else None
+    return (each for each in (resources if isinstance(resources, list) else ()) if isinstance(each, dict))

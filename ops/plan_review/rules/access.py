@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ops.plan_review.change import Action
 from ops.plan_review.effect import Effect, Verdict
-from ops.plan_review.policy_documents import UnreadablePolicyError, difference
+from ops.plan_review.policy_documents import UnreadablePolicyError, difference, document_of
 from ops.plan_review.rule import Look, rule
 from ops.plan_review.rules.parts import BETWEEN_SHOWS, COMES_OR_GOES, named
 from ops.plan_review.values import UNKNOWN
@@ -61,11 +61,8 @@ def permissions(plan: Plan) -> Iterator[Effect]:
         for change in plan.of_type(type_):
             if change.action is Action.NO_OP or not change.changed(argument) or _goes_with_its_owner(plan, change):
                 continue
-            if change.after_at(argument) is UNKNOWN:
-                unreadable.append(change)
-                continue
             try:
-                found = difference(_document(change.before, argument), _document(change.after, argument))
+                found = difference(_document(change.before, argument), _wanted(plan, change, argument))
             except UnreadablePolicyError:
                 unreadable.append(change)
                 continue
@@ -75,6 +72,24 @@ def permissions(plan: Plan) -> Iterator[Effect]:
                 yield _lost(change, argument, found.lost)
     if unreadable:
         yield _unreadable(tuple(unreadable))
+
+
+def _wanted(plan: Plan, change: Change, argument: str) -> str | None:
+    """The policy after the apply.
+
+    Terraform reads a policy's document in the apply only when something that it names is about to change in whatever
+    way. Then what it will say follows from its statements, as far as these are known.
+
+    Raises:
+        UnreadablePolicyError: They are not.
+    """
+    if change.after_at(argument) is not UNKNOWN:
+        return _document(change.after, argument)
+    named_by = {".".join(reference.split(".")[:3]) for reference in (change.configured or {}).get(argument, ())}
+    documents = [each for each in plan.of_type("aws_iam_policy_document") if each.address in named_by]
+    if len(documents) != 1:
+        raise UnreadablePolicyError("made of more than one document, or of none")
+    return document_of(documents[0].after, documents[0].after_unknown)
 
 
 def _goes_with_its_owner(plan: Plan, change: Change) -> bool:

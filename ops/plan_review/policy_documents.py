@@ -113,8 +113,8 @@ def _statement(block: Mapping[str, Any]) -> dict[str, Any]:
     statement: dict[str, Any] = {"Effect": block.get("effect") or "Allow"}
     statement |= {element: block[name] for name, element in _ELEMENTS.items() if block.get(name)}
     for name, element in _PRINCIPALS.items():
-        if block.get(name):
-            statement[element] = {each["type"]: each["identifiers"] for each in block[name]}
+        for each in block.get(name) or []:
+            statement.setdefault(element, {}).setdefault(each["type"], []).extend(each["identifiers"])
     for condition in block.get("condition") or []:
         tests = statement.setdefault("Condition", {}).setdefault(condition["test"], {})
         tests[condition["variable"]] = condition["values"]

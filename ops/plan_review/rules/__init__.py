@@ -2,7 +2,7 @@
 
 How to write one: take the Plan, yield an Effect for what hurts, nothing for what does not; declare in `Look` the types,
 actions and attributes that the rule decides about, and no more. A test gives it a plan that triggers it and one that
-almost does, both made by real Terraform (tests/ops/plan_review/terraform_plans.py).
+almost does, both made by real Terraform (tests/ops/plan_review/test_rules.py).
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def added(type_: str, name: str, like: str, **arguments: Any) -> Edit:
     return apply
 
 
-def statement_edited(id_start: str, sid: str, **arguments: Any) -> Edit:
+def statement_edited(id_start: str, sid: str, /, **arguments: Any) -> Edit:
     """Another content of one statement of a policy document."""
 
     def apply(document: Json) -> None:
@@ -159,6 +159,17 @@ class Plans:
         earlier = tuple(before)
         return self.between(configuration(stack, *earlier), configuration(stack, *earlier, *after))
 
+    def first(self, stack: str = "Streaming") -> Json:
+        """The plan of the base against an empty account."""
+        wanted = configuration(stack)
+
+        def make() -> Json:
+            made = self._running().stack(wanted)
+            made.init()
+            return made.plan_json()
+
+        return _cached(_generation(*_ENGINE) / f"first-{_digest(wanted)}.json.gz", make)
+
     def between(self, before: Json, after: Json) -> Json:
         """The plan from one deployed configuration to another."""
         name = f"plan-{_digest(before, after)}.json.gz"
@@ -174,13 +185,16 @@ class Plans:
         """With its state; planning does not change that, so that one copy serves all plans."""
         key = _digest(configuration)
         if key not in self._applied:
-            if self._engine is None:
-                self._engine = OfflineTerraform(account=base_config().aws.account).__enter__()
-            stack = self._engine.stack(configuration)
+            stack = self._running().stack(configuration)
             stack.init()
             stack.apply()
             self._applied[key] = stack
         return self._applied[key]
+
+    def _running(self) -> OfflineTerraform:
+        if self._engine is None:
+            self._engine = OfflineTerraform(account=base_config().aws.account).__enter__()
+        return self._engine
 
 
 def configuration(stack: str, *changes: Change) -> Json:

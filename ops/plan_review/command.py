@@ -74,6 +74,8 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"{len(options.plans)} plans; at most {MOST_PLANS} are reviewed at once")
     if options.base and not options.offline:
         parser.error("--base goes with --offline")
+    if options.findings and options.offline:
+        parser.error("--findings goes with plans; --offline with --base looks for itself")
     if options.base_findings and not options.findings:
         parser.error("--base-findings goes with --findings")
     return options
@@ -83,7 +85,8 @@ def review_plans(arguments: Sequence[str]) -> int:
     """0: safe now. 1: not understood, or failed. 2: not safe now. 130, 143: interrupted."""
     options = _arguments(arguments)
     try:
-        reviews = review(_plans(options), _new_findings(options))
+        plans, findings = _plans_and_findings(options)
+        reviews = review(plans, findings)
         _print(reviews, options.format)
     except (FailedError, PolicyError) as error:
         # The text may hold names out of a plan. Line ends are ours where Terraform speaks.
@@ -98,12 +101,12 @@ def review_plans(arguments: Sequence[str]) -> int:
     return NEEDS_APPROVAL if any(one.verdict for one in reviews) else SAFE
 
 
-def _plans(options: argparse.Namespace) -> list[Plan]:
+def _plans_and_findings(options: argparse.Namespace) -> tuple[list[Plan], tuple[ReportedFinding, ...]]:
     if options.offline:
         from ops.plan_review.offline import offline_plans  # noqa: PLC0415 - grpc and more, not needed for files
 
         return offline_plans(options.offline, options.base)
-    return [_plan(argument) for argument in options.plans]
+    return [_plan(argument) for argument in options.plans], _new_findings(options)
 
 
 def _plan(argument: str) -> Plan:

@@ -18,18 +18,22 @@ from ops.errors import FailedError, NotReadyError
 from ops.plan_review.reading import plan_in
 from ops.processes import finish
 from ops.terminal import say
+from policy.findings_file import new_against, read_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offline_terraform.engine import Stack
     from ops.plan_review.plan import Plan
+    from policy.findings_file import ReportedFinding
 
 _DOTENV = ".env"
 
 
-def offline_plans(environment: str, base: str | None) -> list[Plan]:
-    """The plans of an environment's stacks, as configured in the working tree.
+def offline_plans(environment: str, base: str | None) -> tuple[list[Plan], tuple[ReportedFinding, ...]]:
+    """The plans of an environment's stacks, as configured in the working tree; and what policy finds that is new.
+
+    Without a base nothing is: what it finds, `make policy` says.
 
     Raises:
         NotReadyError: there is no such environment or commit, or it cannot be synthesized.
@@ -42,7 +46,7 @@ def offline_plans(environment: str, base: str | None) -> list[Plan]:
         before = _synthesize_base(base, Path(folder)) if base is not None else None
         try:
             with OfflineTerraform(account=config.aws.account) as engine:
-                return [
+                plans = [
                     plan_in(
                         _planned(engine, now / name, before and before / name),
                         source=f"{name}, offline",
@@ -52,6 +56,26 @@ def offline_plans(environment: str, base: str | None) -> list[Plan]:
                 ]
         except (BindingsNotFoundError, TerraformError) as error:
             raise FailedError(str(error)) from None
+        findings = _new_findings(before, now, environment) if before is not None else ()
+    return plans, findings
+
+
+def _new_findings(before: Path, now: Path, environment: str) -> tuple[ReportedFinding, ...]:
+    """By the working tree's rules and lists, on both."""
+    say("checkov and our own policy, on both ...")
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "policy", str(stacks), "--json", str(stacks.with_name("findings.json"))],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        for stacks in (before, now)
+    ]
+    if any(finish(process) not in (0, 1) for process in running):
+        raise FailedError("policy failed; what it says stands above")
+    known, found = (read_findings(stacks.with_name("findings.json")) for stacks in (before, now))
+    return tuple(finding for finding in new_against(known, found) if finding.environment == environment)
 
 
 def _planned(engine: OfflineTerraform, now: Path, before: Path | None) -> dict[str, object]:

@@ -34,7 +34,8 @@ def short(text: str, most: int = VALUE_CHARACTERS) -> str:
 _MARKUP = re.compile(r"[\\\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])")
 _AT_LINE_START = re.compile(r"^\s*([-+=:#]|\d+[.)])")
 # What GitHub finds in rendered text: mentions, issues (#1, GH-1), addresses, commits.
-_FOUND = re.compile(r"@|#(?=\w)|(?<=\bGH)-(?=\d)|:(?=//)|(?<=www)\.|\b[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
+# Between "www" and its dot, not after it: to GitHub's parser a space of no width may be in a host's name.
+_FOUND = re.compile(r"@|#(?=\w)|(?<=\bGH)-(?=\d)|:(?=//)|www(?=\.)|[0-9a-f]{6}(?=[0-9a-f])", re.IGNORECASE)
 _ENTITIES = {"&": "&amp;", "$": "&#36;"}
 
 

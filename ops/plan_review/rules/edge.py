@@ -126,7 +126,7 @@ def viewer_tls(plan: Plan) -> Iterator[Effect]:
                     if protocol
                     else "Take the name out of pages first."
                     if lost
-                    else "Now, if it is issued for viewer.domain_name; `make deploy` looks."
+                    else "Now, if it is issued for viewer.domain_name; make deploy looks."
                 ),
                 shows=(("viewer_certificate",),),
             )

@@ -212,7 +212,7 @@ def ingest_tls(plan: Plan) -> Iterator[Effect]:
             safe_way=(
                 "Ask which encoders publish, and try the oldest against dev first."
                 if policy
-                else "Now, if it is issued for ingest.domain_name; `make deploy` looks."
+                else "Now, if it is issued for ingest.domain_name; make deploy looks."
             ),
         )
 

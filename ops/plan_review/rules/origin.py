@@ -82,7 +82,7 @@ def leases_elsewhere(plan: Plan) -> Iterator[Effect]:
             verdict=Verdict.WAIT,
             streamers="Nobody is cut. While both kinds of tasks run, a key may be live twice.",
             viewers="While both kinds run, about half of the requests end at a task that does not know the show: 404.",
-            safe_way="Apply it when nobody is live, so that the old tasks stop at once: `make broadcasts ENV=<env>`.",
+            safe_way="Apply it when nobody is live, so that the old tasks stop at once: make broadcasts ENV=<env>.",
             shows=found[1],
         )
 
@@ -214,7 +214,7 @@ def capacity(plan: Plan) -> Iterator[Effect]:
             else "New shows have the renditions of the new ladder."
         ),
         safe_way=(
-            "Fill one task in dev (`make bench-broadcast ROWS=cost` measures) and see EncoderSpeed stay at 1."
+            "Fill one task in dev (make bench-broadcast ROWS=cost measures) and see EncoderSpeed stay at 1."
             if tighter
             else "Now."
         ),

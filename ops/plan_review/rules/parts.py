@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RTMP_PORT = 1935
 COMES_OR_GOES = (Action.CREATE, Action.DELETE, *REPLACED)
 
-BETWEEN_SHOWS = "Apply it when nobody is live: `make broadcasts ENV=<env>` lists who is."
+BETWEEN_SHOWS = "Apply it when nobody is live: make broadcasts ENV=<env> lists who is."
 LEAVE_IT = "Take the change back"
 
 

@@ -286,7 +286,7 @@ def scaling_alarm(plan: Plan) -> Iterator[Effect]:
                     "cut when ECS scales in or deploys."
                 ),
                 safe_way=(
-                    "`pytest tests/stacks/test_scaling.py` lets shows happen to the policies as "
+                    "pytest tests/stacks/test_scaling.py lets shows happen to the policies as "
                     "synthesized: it must pass."
                 ),
                 shows=tuple((path,) for path in ("metric_query", *_SETTINGS) if change.changed(path)),

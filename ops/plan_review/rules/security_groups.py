@@ -54,6 +54,7 @@ def rule_goes(plan: Plan) -> Iterator[Effect]:
     """Somebody who was admitted is not any more."""
     if vpc_goes(plan):
         return
+    publishers: list[Change] = []
     for change in plan.of_type(_INGRESS, _EGRESS):
         narrowed = change.goes or (change.action is Action.UPDATE and change.changed_any((*_PEERS, *_WHAT)))
         whose = _whose(plan, change)
@@ -62,27 +63,39 @@ def rule_goes(plan: Plan) -> Iterator[Effect]:
         if change.type == _EGRESS and whose == "task" and change.before_at("cidr_ipv4") is not None:
             yield _way_out_closed(change)
             continue
-        ingest = change.type == _INGRESS and whose == "ingest"
+        if change.type == _INGRESS and whose == "ingest":
+            publishers.append(change)
+            continue
         yield Effect(
             rule="security-group-rule-goes",
             changes=(change,),
-            title=(
-                f"Publishers in {_peer(change, after=False)} are not admitted any more"
-                if ingest
-                else f"{change.construct_path}: {_peer(change, after=False)} is not admitted any more"
-            ),
+            title=f"{change.construct_path}: {_peer(change, after=False)} is not admitted any more",
             verdict=Verdict.NEEDS_APPROVAL,
             broadcasts=Broadcasts.ALL_CUT,
             streamers=(
-                "Those who publish from there are cut, and cannot come back; those whom another rule admits go on."
-                if ingest
-                else "What passed by this rule stops: RTMP and health checks from the balancer, tasks among each "
-                "other, the backend, AWS."
+                "What passed by this rule stops: RTMP and health checks from the balancer, or tasks among each other."
             ),
             viewers="Shows that are cut end. Without a way between balancer and tasks nobody sees anything.",
             safe_way=f"Admit what is needed by another rule first. {BETWEEN_SHOWS}",
             shows=tuple((path,) for path in (*_PEERS, *_WHAT) if change.before_at(path) is not None),
         )
+    if publishers:
+        yield _publishers_shut_out(tuple(publishers))
+
+
+def _publishers_shut_out(changes: tuple[Change, ...]) -> Effect:
+    peers = list(dict.fromkeys(_peer(change, after=False) for change in changes))
+    return Effect(
+        rule="security-group-rule-goes",
+        changes=changes,
+        title=f"Publishers are not admitted any more from {', '.join(peers[:6])}{' and more' if peers[6:] else ''}",
+        verdict=Verdict.NEEDS_APPROVAL,
+        broadcasts=Broadcasts.ALL_CUT,
+        streamers="Those who publish from there are cut, and cannot come back; those whom another rule admits go on.",
+        viewers="Their shows end.",
+        safe_way=f"Admit where streamers really are first. {BETWEEN_SHOWS}",
+        shows=tuple((path,) for path in _PEERS if changes[0].before_at(path) is not None),
+    )
 
 
 def _way_out_closed(change: Change) -> Effect:

@@ -96,7 +96,7 @@ def new_task_definition(plan: Plan) -> Iterator[Effect]:
     changes = (*definitions, *services)
     new = _what_is_new(plan, changes)
     image = (
-        " The image has to be there for the new architecture: `make deploy` looks before it begins."
+        " The image has to be there for the new architecture: make deploy looks before it begins."
         if any(change.changed("runtime_platform") for change in definitions)
         else ""
     )

@@ -76,7 +76,7 @@ def leases_table(plan: Plan) -> Iterator[Effect]:
                 changes=(change,),
                 title="Old leases are deleted by another rule, or never",
                 verdict=Verdict.NEEDS_APPROVAL,
-                safe_way="Leave `ttl` on the attribute that origin writes (docs/adr/0008-leases.md).",
+                safe_way="Leave ttl on the attribute that origin writes (docs/adr/0008-leases.md).",
                 shows=(("ttl",),),
             )
 

@@ -12,6 +12,7 @@ from ops.plan_review import words
 from ops.plan_review.reading import plan_in
 from ops.plan_review.review import review
 from tests.ops.plan_review.settings import NOT_TURNED, TURNED
+from tests.plan_review_page import PICTURE, example, text_in_page
 
 if TYPE_CHECKING:
     from tests.ops.plan_review.plans import Plans
@@ -111,3 +112,9 @@ def test_a_turned_setting_is_judged(plans: Plans, setting: str) -> None:
     assert one.not_judged == ()
     told = words.VERDICTS[one.verdict], words.BROADCASTS[one.broadcasts], words.urls(one)
     assert (*told, " ".join(sorted({effect.rule for effect in one.effects}))) == EXPECTED[setting]
+
+
+def test_the_page_shows_what_the_review_says_today(plans: Plans) -> None:
+    """`make plan-review-picture` writes it anew."""
+    assert text_in_page() == example(plans)
+    assert PICTURE.stat().st_size < 300_000

@@ -114,6 +114,10 @@ known-env:
 plan: known-env .venv/.all-ready synth-quiet ## a plan for ENV (dev), offline, as if nothing existed yet
 	@$(PY) -m offline_terraform plan cdktf.out/stacks/LiveCommerceStreamingStack-$(ENV)
 
+.PHONY: plan-review
+plan-review: known-env .venv/.all-ready ## what a plan for ENV (dev) does to people who are live, offline (BASE=main: from what main had left)
+	@$(PY) -m ops plan-review --offline $(ENV) $(if $(BASE),--base $(BASE)) $(if $(FORMAT),--format $(FORMAT))
+
 # ---- AWS: these change it, after showing the plan and asking (YES=1 goes on without) ----
 
 .PHONY: bootstrap
@@ -185,6 +189,15 @@ bench-routing: .venv/.all-ready ## what it costs when another task has the strea
 .PHONY: bench-lookups
 bench-lookups: .venv/.all-ready ## what requests for ids that are nobody's cost
 	@PYTHONPATH=container $(PY) -m bench.unknown_ids
+
+.PHONY: bench-plan-review
+bench-plan-review: .venv/.all-ready ## how long a review of 1,000 resources in each of 4 environments takes, and its memory
+	@$(PY) -m bench.plan_review
+
+.PHONY: plan-review-picture
+plan-review-picture: .venv/.all-ready ## the comment of docs/plan-review.md anew, from real plans, as text and as a picture
+	@scripts/apt-install.sh chromium
+	@$(PY) -m tests.plan_review_page
 
 .PHONY: golden
 golden: .venv/.all-ready ## rewrite tests/golden after a change that was meant

@@ -40,14 +40,14 @@ def cached_schema_file(bindings: Bindings, cache_root: Path = CACHE_ROOT) -> Pat
     return cache_root / bindings.version / f"schema-{fingerprint.hexdigest()[:12]}.json"
 
 
-def write_atomically(file: Path, content: str, mode: int = 0o644) -> None:
+def write_atomically(file: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Whole or not at all, also when several processes write the same file at once: the last one wins."""
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(content)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
         temporary.chmod(mode)
         temporary.replace(file)
     except BaseException:

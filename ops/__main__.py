@@ -15,6 +15,7 @@ from ops.deploy import deploy, print_backend_settings
 from ops.destroy import destroy
 from ops.destroy_bootstrap import destroy_bootstrap
 from ops.errors import FailedError
+from ops.plan_review.command import review_plans
 from ops.processes import TerminatedError, end_on_sigterm
 from ops.steady import MOST_WAIT_MINUTES, WAIT_MINUTES
 from ops.terminal import say
@@ -29,11 +30,13 @@ _HELP = {
     "vulnerabilities": "wait for ECR's scan of the image, list what it found, fail where a fix is to be had",
     "outputs": "print the lines for the backend's .env",
 }
+_PLAN_REVIEW = "plan-review"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ops", description="Work on one environment in AWS.")
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser(_PLAN_REVIEW, help="what plans do to people who are live: --help of it tells", add_help=False)
     for name, help_ in _HELP.items():
         command = commands.add_parser(name, help=help_, description=help_)
         command.add_argument("environment", metavar="ENVIRONMENT", help="the name of a file in environments/: dev")
@@ -104,8 +107,10 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     """0: done, or nothing to do. 1: failed, or not confirmed. 2: not ready, nothing begun. 130, 143: interrupted."""
-    arguments = _arguments()
     end_on_sigterm()
+    if sys.argv[1:2] == [_PLAN_REVIEW]:
+        return review_plans(sys.argv[2:])
+    arguments = _arguments()
     try:
         _run(arguments)
     except FailedError as error:

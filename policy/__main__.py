@@ -9,6 +9,7 @@ from pathlib import Path
 from policy.accepted import lines_to_add, read_accepted, review
 from policy.checkov_scan import scan
 from policy.findings import PolicyError, read_stacks
+from policy.findings_file import write_findings
 from policy.rules import RULES, check_rules
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--accepted", type=Path, default=ACCEPTED, help="your list; it need not exist (%(default)s)")
     parser.add_argument("--explain", action="store_true", help="list the accepted findings with their reasons")
     parser.add_argument("--strict", action="store_true", help="fail on entries that match no finding, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all findings, for `python -m ops plan-review`")
     options = parser.parse_args(arguments)
     try:
         stacks = read_stacks(options.folder)
@@ -36,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"policy: {error}", file=sys.stderr)
         return 2
     result = review([*checkov.findings, *check_rules(stacks)], [*by_design, *yours], stacks)
+    if options.json is not None:
+        write_findings(options.json, result)
     if options.explain:
         for finding, entry in result.explained:
             print(f"accepted  {finding.stack}  {finding.address}  {finding.check}: {entry.reason}")

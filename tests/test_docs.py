@@ -66,7 +66,8 @@ def test_targets_of_make_exist() -> None:
 
 
 def test_commands_of_ops_exist() -> None:
-    commands = re.findall(r'^    "([a-z-]+)": "', (ROOT / "ops" / "__main__.py").read_text(), re.MULTILINE)
+    source = (ROOT / "ops" / "__main__.py").read_text()
+    commands = re.findall(r'^(?:    |_PLAN_REVIEW = )"([a-z-]+)"(?:: "|$)', source, re.MULTILINE)
 
     assert [each for each in found(r"python -m ops ([a-z-]+)") if each[1] not in commands] == []
 
@@ -96,7 +97,7 @@ def test_every_reason_for_a_refusal_is_in_the_runbook() -> None:
 
 def test_prose_is_no_wider_than_code() -> None:
     """Rows of tables cannot be broken, and code is as wide as it is."""
-    prose = {page: re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL) for page, text in PAGES.items()}
+    prose = {page: re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL) for page, text in PAGES.items()}
     lines = [(page, line) for page, text in prose.items() for line in text.splitlines() if not line.startswith("|")]
 
     assert [line for line in lines if len(line[1]) > LONGEST_LINE] == []

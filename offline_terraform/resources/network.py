@@ -6,6 +6,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from offline_terraform.values import is_set
 from offline_terraform.zones import zone_ids
 
 from .checks import arn, at_most_one_of, between, cidr, exactly_one_of, matches
@@ -52,12 +53,20 @@ def _tenancy(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Iterator[s
         yield "instance_tenancy"
 
 
+def _rule_peer(prior: Mapping[str, Any], planned: Mapping[str, Any]) -> Iterator[str]:
+    """AWS changes the address or the group that a rule names, and not which kind of thing it names."""
+    before, after = ([name for name in _RULE_PEERS if is_set(rule[name])] for rule in (prior, planned))
+    if before != after:
+        yield from (*before, *after)
+
+
 def _owner_arn(path: str) -> str:
     return f"{_EC2_ARN}:{path}/{{id}}"
 
 
 _SECURITY_GROUP_RULE = ResourceType(
     force_new=("security_group_id",),
+    replace_rules=(_rule_peer,),
     uses={"referenced_security_group_id": "aws_security_group"},
     checks=(
         exactly_one_of(*_RULE_PEERS),

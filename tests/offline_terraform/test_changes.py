@@ -210,6 +210,30 @@ def test_a_change_is_made_in_place_or_by_replacement(
     assert stack.changes() == {address: action}
 
 
+@pytest.mark.parametrize(
+    ("peer", "action"),
+    [({"cidr_ipv4": "10.1.0.0/16"}, "update"), ({"prefix_list_id": "pl-12345678"}, "delete, create")],
+)
+def test_a_rule_names_another_network_in_place_and_another_kind_of_peer_by_replacement(
+    initialized: Initialized, peer: dict[str, str], action: str
+) -> None:
+    """A rule's source type cannot change (provider, `vpc_security_group_ingress_rule.go`)."""
+    rule = {"security_group_id": "${aws_security_group.one.id}", "ip_protocol": "tcp", "from_port": 1, "to_port": 1}
+
+    def document(**peer: str) -> samples.Document:
+        return samples.stack(
+            {
+                "aws_security_group": {"one": {"name": "one", "vpc_id": "vpc-1"}},
+                "aws_vpc_security_group_ingress_rule": {"one": {**rule, **peer}},
+            }
+        )
+
+    stack = initialized(document(cidr_ipv4="10.0.0.0/16"))
+    stack.apply()
+    stack.configure(document(**peer))
+    assert stack.changes() == {"aws_vpc_security_group_ingress_rule.one": action}
+
+
 _BOTH_SUBNETS = ["${aws_subnet.a.id}", "${aws_subnet.b.id}"]
 
 

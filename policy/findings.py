@@ -53,6 +53,13 @@ class StackDocument:
             for name, arguments in self.document.get("data", {}).get(type_, {}).items()
         }
 
+    def construct_path(self, address: str) -> str | None:
+        """The path of the construct that is at an address, as CDKTF writes it beside each resource."""
+        section = self.document.get("data" if address.startswith("data.") else "resource", {})
+        type_, _, id_ = address.removeprefix("data.").partition(".")
+        path = section.get(type_, {}).get(id_, {}).get("//", {}).get("metadata", {}).get("path")
+        return path if isinstance(path, str) else None
+
     def argument(self, path: str) -> Any:
         """What stands in the JSON at "type.id.argument"; None when nothing does."""
         type_, id_, argument = path.split(".", 2)

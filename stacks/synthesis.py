@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacks.app import build_app
+from stacks.sources import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,8 +30,10 @@ class WrittenStack:
 
 def synthesize(configs: Iterable[EnvironmentConfig], progress: Callable[[str], None]) -> list[WrittenStack]:
     """Write every stack below `CDKTF_OUTDIR` (`cdktf.out`), and remove those of environments that are gone."""
-    app, stacks = build_app(configs, progress=progress)
+    with recorded() as sources:
+        app, stacks = build_app(configs, progress=progress)
     app.synth()
+    sources.write(Path(app.outdir))
     stacks_folder = Path(app.outdir) / "stacks"
     names = [str(stack.node.id) for stack in stacks]
     for stale in sorted(stacks_folder.iterdir()):

@@ -50,6 +50,7 @@ def synth(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_synth_shows_progress_and_ends_with_a_table(project: Path) -> None:
     """Stack, resources, where the file is, what to do next; the placeholders are named."""
     run = synth(project)

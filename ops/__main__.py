@@ -15,6 +15,7 @@ from ops.deploy import deploy, print_backend_settings
 from ops.destroy import destroy
 from ops.destroy_bootstrap import destroy_bootstrap
 from ops.errors import FailedError
+from ops.plan import write_plan
 from ops.plan_review.command import review_plans
 from ops.processes import TerminatedError, end_on_sigterm
 from ops.steady import MOST_WAIT_MINUTES, WAIT_MINUTES
@@ -24,6 +25,7 @@ from ops.vulnerabilities import SEVERITIES, print_vulnerabilities
 _HELP = {
     "bootstrap": "make state bucket, key and image repository, and move their state into the bucket",
     "deploy": "look at the account, show the plan of the streaming stack, ask, apply it, wait until it serves",
+    "plan": "show the plan of the streaming stack with credentials that only read; print its fingerprint",
     "destroy": "show what would go, have the environment's name typed, destroy the streaming stack",
     "destroy-bootstrap": "the same for what bootstrap made: state bucket, key, images, deploy role",
     "broadcasts": "list what is live, and on which task",
@@ -52,6 +54,11 @@ def _arguments() -> argparse.Namespace:
                 metavar="MINUTES",
                 help="how long at most (%(default)g)",
             )
+            command.add_argument(
+                "--reviewed", type=_fingerprint, metavar="FINGERPRINT", help="apply this plan only (python -m ops plan)"
+            )
+        if name == "plan":
+            command.add_argument("--json", type=Path, metavar="FILE", help="write it there, for plan-review")
         if name == "broadcasts":
             command.add_argument("--task", metavar="TASK", help="on this one only: its ARN, or the last part of it")
         if name == "vulnerabilities":
@@ -69,6 +76,12 @@ def _arguments() -> argparse.Namespace:
                 help="what was looked at and accepted (policy/accepted_vulnerabilities.toml)",
             )
     return parser.parse_args()
+
+
+def _fingerprint(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError(f"{text[:80]!r}: must be 64 hexadecimal digits, as python -m ops plan prints")
+    return text
 
 
 def _digest(text: str) -> str:
@@ -90,7 +103,10 @@ def _run(arguments: argparse.Namespace) -> None:
         case "bootstrap":
             bootstrap(name, yes=arguments.yes)
         case "deploy":
-            deploy(name, yes=arguments.yes, wait_minutes=0 if arguments.no_wait else arguments.wait_minutes)
+            wait_minutes = 0 if arguments.no_wait else arguments.wait_minutes
+            deploy(name, yes=arguments.yes, wait_minutes=wait_minutes, reviewed=arguments.reviewed)
+        case "plan":
+            write_plan(name, arguments.json)
         case "destroy":
             destroy(name)
         case "destroy-bootstrap":
@@ -106,7 +122,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
-    """0: done, or nothing to do. 1: failed, or not confirmed. 2: not ready, nothing begun. 130, 143: interrupted."""
+    """0: done, or nothing to do. 1: failed, or not confirmed. 2: not ready. 3: stale. 130, 143: interrupted."""
     end_on_sigterm()
     if sys.argv[1:2] == [_PLAN_REVIEW]:
         return review_plans(sys.argv[2:])

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ops.before_deploy import check_configuration, check_plan, updates_service
 from ops.credentials import check_credentials
 from ops.environment import complete, find_environment, with_account
+from ops.errors import StaleError
+from ops.plan_review.fingerprint import fingerprint
 from ops.room import make_room
 from ops.stack import check_state_bucket, stack_outputs, streaming_terraform
 from ops.steady import wait_until_steady
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
     from config.environment import EnvironmentConfig
 
 
-def deploy(name: str, *, yes: bool, wait_minutes: float) -> None:
+def deploy(name: str, *, yes: bool, wait_minutes: float, reviewed: str | None = None) -> None:
     """Look at the account, show the plan of the streaming stack, ask, apply it, wait for the tasks, print the outputs.
 
+    With `reviewed`, the fingerprint of a plan, nothing but that is applied (docs/adr/0024).
+
     Raises:
+        StaleError: the plan is another one by now.
         FailedError: it did not work, the operator said no, or the tasks are not steady after `wait_minutes` (0: nobody
             looks).
         NotReadyError: nothing was begun.
@@ -34,6 +39,11 @@ def deploy(name: str, *, yes: bool, wait_minutes: float) -> None:
 
     def ask() -> None:
         plan = terraform.planned()
+        if reviewed is not None and fingerprint(plan) != reviewed:
+            raise StaleError(
+                f"the plan is not the one that was reviewed ({reviewed[:12]}…, now {fingerprint(plan)[:12]}…): "
+                "something changed since. Nothing was applied; plan and review again"
+            )
         check_plan(config, plan)
         if not yes:
             confirm(f"deploy: apply this to {name}?")

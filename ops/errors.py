@@ -9,6 +9,12 @@ class FailedError(Exception):
     status = 1
 
 
+class StaleError(FailedError):
+    """The plan is not the one that was reviewed; nothing was applied."""
+
+    status = 3
+
+
 class NotReadyError(FailedError):
     """Something is missing or wrong, and nothing was begun."""
 

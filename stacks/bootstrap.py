@@ -8,6 +8,7 @@ from cdktf import TerraformOutput
 
 from constructs_lib.compute.image_repository import ImageRepository, ImageRepositoryProps
 from constructs_lib.security.deploy_role import DeployRole, DeployRoleProps
+from constructs_lib.security.plan_role import PlanRole, PlanRoleProps
 from constructs_lib.storage.state_bucket import StateBucket, StateBucketProps
 from stacks.environment_stack import EnvironmentStack
 
@@ -51,3 +52,15 @@ class BootstrapStack(EnvironmentStack):
                 ),
             )
             TerraformOutput(self, "DeployRoleArn", value=role.role.arn, static_id=True)
+            plan_role = PlanRole(
+                self,
+                "Plan",
+                PlanRoleProps(
+                    name=f"live-commerce-plan-{config.name}",
+                    github_repository=config.deploy.github_repository,
+                    oidc_provider_arn=role.oidc_provider_arn,
+                    state_bucket_arn=state.bucket.arn,
+                    state_key=state.encryption.key,
+                ),
+            )
+            TerraformOutput(self, "PlanRoleArn", value=plan_role.role.arn, static_id=True)

@@ -52,11 +52,12 @@ class DeployRole(Construct):
     def __init__(self, scope: Construct, id_: str, props: DeployRoleProps) -> None:
         super().__init__(scope, id_)
         stack = stack_of(self)
-        provider_arn = stack.global_arn("iam", f"oidc-provider/{GITHUB_ISSUER}")
+        provider_arn: str = stack.global_arn("iam", f"oidc-provider/{GITHUB_ISSUER}")
         if props.create_oidc_provider:
             provider_arn = IamOpenidConnectProvider(
                 self, "Github", url=f"https://{GITHUB_ISSUER}", client_id_list=["sts.amazonaws.com"]
             ).arn
+        self.oidc_provider_arn = provider_arn
         trust = policy_document(
             self,
             "Trust",

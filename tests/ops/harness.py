@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from offline_terraform.engine import OfflineTerraform
 
-FOLDERS = ("config", "constructs_lib", "ops", "stacks")
+FOLDERS = ("config", "constructs_lib", "ops", "policy", "stacks")
 OPERATOR = {
     "CDK_DEFAULT_ACCOUNT": "123456789012",
     "CDK_DEFAULT_REGION": "ap-northeast-2",

@@ -59,6 +59,12 @@ def write_findings(path: Path, review: Review) -> None:
     path.write_text(json.dumps({"schema_version": 1, "findings": reported}, indent=2) + "\n", encoding="utf-8")
 
 
+def report(path: Path, findings: Sequence[ReportedFinding]) -> None:
+    """Write findings that were read from such files."""
+    found = [finding.model_dump() for finding in findings]
+    path.write_text(json.dumps({"schema_version": 1, "findings": found}, indent=2) + "\n", encoding="utf-8")
+
+
 def read_findings(path: Path) -> tuple[ReportedFinding, ...]:
     """Read such a file.
 

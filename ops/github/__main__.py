@@ -10,7 +10,8 @@ from ops.errors import FailedError, NotReadyError
 from ops.github.api import Github
 from ops.github.artifacts import fetch_artifact
 from ops.github.pull_requests import post_comment, pull_request_of, set_check
-from ops.github.reports import tell_drift, upload_sarif
+from ops.github.reports import differs, tell_drift, upload_sarif
+from ops.github.sign_in import role_of, sign_in
 from ops.terminal import result, say
 
 
@@ -21,7 +22,7 @@ def _arguments() -> argparse.Namespace:
     def command(name: str, help_: str, *options: str) -> None:
         added = commands.add_parser(name, help=help_, description=help_)
         for option in options:
-            numbers, files = ("--pull-request", "--run"), ("--file", "--folder")
+            numbers, files = ("--pull-request", "--run"), ("--file", "--folder", "--review")
             kind = int if option in numbers else Path if option in files else str
             added.add_argument(option, type=kind, required=True)
 
@@ -30,11 +31,20 @@ def _arguments() -> argparse.Namespace:
     command("pull-request", "print the number of a branch's open pull request", "--owner", "--branch", "--sha")
     command("artifact", "fetch the JSON files of another run's artifact", "--run", "--name", "--folder")
     command("sarif", "give findings to code scanning", "--file", "--sha", "--ref")
-    command("drift", "open, update or close the issue about drift; an empty file closes it", "--environment", "--file")
+    command("drift", "open, update or close the issue about drift", "--environment", "--review", "--file")
+    command(
+        "sign-in", "get an hour's AWS credentials of the role of an environment", "--environment", "--roles", "--region"
+    )
     return parser.parse_args()
 
 
-def _run(arguments: argparse.Namespace, github: Github) -> None:
+def _run(arguments: argparse.Namespace) -> None:
+    if arguments.command == "sign-in":
+        role = role_of(arguments.environment, arguments.roles)
+        sign_in(role, arguments.region)
+        say(f"signed in as {role}, for an hour")
+        return
+    github = Github.of_workflow()
     match arguments.command:
         case "comment":
             say(f"comment {post_comment(github, arguments.pull_request, arguments.file)}")
@@ -48,7 +58,8 @@ def _run(arguments: argparse.Namespace, github: Github) -> None:
         case "sarif":
             upload_sarif(github, arguments.file, arguments.sha, arguments.ref)
         case _:
-            say(f"issue: {tell_drift(github, arguments.environment, _content(arguments.file))}")
+            text = _content(arguments.file) if differs(_content(arguments.review)) else ""
+            say(f"issue: {tell_drift(github, arguments.environment, text)}")
 
 
 def _content(file: Path) -> str:
@@ -62,7 +73,7 @@ def main() -> int:
     """0: done. 1: GitHub refused. 2: something is missing."""
     arguments = _arguments()
     try:
-        _run(arguments, Github.of_workflow())
+        _run(arguments)
     except FailedError as error:
         say(f"{arguments.command}: {error}")
         return error.status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,19 @@ def upload_sarif(github: Github, file: Path, sha: str, ref: str) -> None:
         "/code-scanning/sarifs",
         {"commit_sha": sha, "ref": ref, "sarif": base64.b64encode(packed).decode(), "tool_name": "policy"},
     )
+
+
+def differs(review: str) -> bool:
+    """Whether a review in JSON (one environment) says that something is not as the code says.
+
+    Raises:
+        NotReadyError: it is no review.
+    """
+    try:
+        (one,) = json.loads(review)["environments"]
+        return any(one["counts"].values()) or any(one[part] for part in ("outputs", "drift", "not_judged"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotReadyError(f"the review is none of plan-review --format json: {error!r}") from None
 
 
 def tell_drift(github: Github, environment: str, text: str) -> str:

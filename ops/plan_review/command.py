@@ -60,9 +60,16 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--base", metavar="REF", help="with --offline: from what this commit had left, not from an empty account"
     )
+    parser.add_argument(
+        "--write-plans", type=Path, metavar="FOLDER", help="with --offline: the plans and new findings as JSON, too"
+    )
     parser.add_argument("--format", choices=_FORMATS, default="terminal", help="(%(default)s)")
     parser.add_argument(
-        "--findings", type=Path, metavar="NEW.json", help="policy's findings, of python -m policy --json NEW.json"
+        "--findings",
+        type=Path,
+        action="append",
+        metavar="NEW.json",
+        help="policy's findings, of python -m policy --json NEW.json; several times for several environments",
     )
     parser.add_argument(
         "--base-findings", type=Path, metavar="BASE.json", help="the base's: only what is new against them is listed"
@@ -72,6 +79,8 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("name plans, or an environment with --offline")
     if len(options.plans) > MOST_PLANS:
         parser.error(f"{len(options.plans)} plans; at most {MOST_PLANS} are reviewed at once")
+    if options.write_plans and not options.offline:
+        parser.error("--write-plans goes with --offline")
     if options.base and not options.offline:
         parser.error("--base goes with --offline")
     if options.findings and options.offline:
@@ -105,7 +114,7 @@ def _plans_and_findings(options: argparse.Namespace) -> tuple[list[Plan], tuple[
     if options.offline:
         from ops.plan_review.offline import offline_plans  # noqa: PLC0415 - grpc and more, not needed for files
 
-        return offline_plans(options.offline, options.base)
+        return offline_plans(options.offline, options.base, options.write_plans)
     return [_plan(argument) for argument in options.plans], _new_findings(options)
 
 
@@ -119,10 +128,9 @@ def _plan(argument: str) -> Plan:
 
 
 def _new_findings(options: argparse.Namespace) -> tuple[ReportedFinding, ...]:
-    if options.findings is None:
-        return ()
     base = read_findings(options.base_findings) if options.base_findings else ()
-    return new_against(base, read_findings(options.findings))
+    found = tuple(finding for file in options.findings or () for finding in read_findings(file))
+    return new_against(base, found)
 
 
 def _print(reviews: Sequence[Review], format_: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from ops.errors import FailedError, NotReadyError
 from ops.plan_review.reading import plan_in
 from ops.processes import finish
 from ops.terminal import say
-from policy.findings_file import new_against, read_findings
+from policy.findings_file import new_against, read_findings, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 _DOTENV = ".env"
 
 
-def offline_plans(environment: str, base: str | None) -> tuple[list[Plan], tuple[ReportedFinding, ...]]:
+def offline_plans(
+    environment: str, base: str | None, keep_in: Path | None = None
+) -> tuple[list[Plan], tuple[ReportedFinding, ...]]:
     """The plans of an environment's stacks, as configured in the working tree; and what policy finds that is new.
 
     Without a base nothing is: what it finds, `make policy` says.
@@ -46,18 +49,27 @@ def offline_plans(environment: str, base: str | None) -> tuple[list[Plan], tuple
         before = _synthesize_base(base, Path(folder)) if base is not None else None
         try:
             with OfflineTerraform(account=config.aws.account) as engine:
-                plans = [
-                    plan_in(
-                        _planned(engine, now / name, before and before / name),
-                        source=f"{name}, offline",
-                        environment=environment,
-                    )
-                    for name in names
-                ]
+                documents = {name: _planned(engine, now / name, before and before / name) for name in names}
         except (BindingsNotFoundError, TerraformError) as error:
             raise FailedError(str(error)) from None
         findings = _new_findings(before, now, environment) if before is not None else ()
+    if keep_in is not None:
+        _keep(keep_in, environment, documents, findings)
+    plans = [plan_in(each, source=f"{name}, offline", environment=environment) for name, each in documents.items()]
     return plans, findings
+
+
+def _keep(
+    folder: Path, environment: str, documents: dict[str, dict[str, object]], findings: tuple[ReportedFinding, ...]
+) -> None:
+    """For somebody who reviews them elsewhere: `plan-review FOLDER/Live*.json --findings ...`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, document in documents.items():
+            (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+        report(folder / f"findings-{environment}.json", findings)
+    except OSError as error:
+        raise FailedError(f"{folder}: the plans cannot be kept there: {error.strerror}") from None
 
 
 def _new_findings(before: Path, now: Path, environment: str) -> tuple[ReportedFinding, ...]:

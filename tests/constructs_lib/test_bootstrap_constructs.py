@@ -114,3 +114,30 @@ def test_a_deploy_can_change_the_stacks_own_roles_only(everything: Template, eve
     for sid in ("StackRoles", "PassStackRoles"):
         assert set(statements[sid]["resources"]) == arns
     assert not any(action.startswith("iam:") for action in statements["Stacks"]["actions"])
+
+
+def test_pull_requests_and_main_of_one_repository_assume_the_role_that_plans(everything_bootstrap: Template) -> None:
+    """Not a job of a GitHub environment, and no other branch."""
+    trust = everything_bootstrap.statements("Plan_Trust")["GithubPlans"]
+
+    conditions = {condition["variable"].split(":")[-1]: condition for condition in trust["condition"]}
+    assert conditions["aud"]["values"] == ["sts.amazonaws.com"]
+    repository = "repo:example/live-commerce"
+    assert conditions["sub"]["values"] == [f"{repository}:pull_request", f"{repository}:ref:refs/heads/main"]
+    assert {condition["test"] for condition in trust["condition"]} == {"StringEquals"}
+
+
+def test_who_plans_changes_nothing_and_reads_no_secret(everything_bootstrap: Template) -> None:
+    """Verbs that read; of what is in buckets the state alone."""
+    statements = everything_bootstrap.statements("Plan_Policy")
+    actions = {action for statement in statements.values() for action in statement["actions"]}
+    verbs = ("Describe", "Get", "List")
+
+    assert {action for action in actions if not action.split(":")[1].startswith(verbs)} == {"kms:Decrypt"}
+    assert not any(action.startswith(("secretsmanager:", "ssm:", "sts:")) for action in actions)
+    assert not {"s3:GetObject", "s3:Get*", "s3:*", "dynamodb:GetItem", "dynamodb:*"} & set(
+        statements["Refresh"]["actions"]
+    )
+    bucket = everything_bootstrap.reference("aws_s3_bucket", "State", "arn")
+    assert statements["ReadState"]["resources"] == [f"{bucket}/*"]
+    assert statements["DecryptState"]["resources"] == [everything_bootstrap.reference("aws_kms_key", "State", "arn")]

@@ -14,7 +14,7 @@ import pytest
 from ops.errors import FailedError, NotReadyError
 from ops.github.artifacts import fetch_artifact
 from ops.github.pull_requests import post_comment, pull_request_of, set_check
-from ops.github.reports import tell_drift, upload_sarif
+from ops.github.reports import differs, tell_drift, upload_sarif
 from ops.plan_review.comment import marker
 from tests.ops.github.conftest import BOT, TOKEN, packed
 from tests.shipped import ROOT
@@ -154,6 +154,27 @@ def test_findings_go_to_code_scanning(github: Github, stand_in: StandIn, tmp_pat
     ((path, body),) = stand_in.posted
     assert (path, body["commit_sha"], body["ref"]) == ("code-scanning/sarifs", SHA, "refs/pull/5/merge")
     assert gzip.decompress(base64.b64decode(body["sarif"])) == b'{"version": "2.1.0"}'
+
+
+@pytest.mark.parametrize(
+    ("changes", "there_is"),
+    [
+        ({}, False),
+        ({"counts": {"update": 1}}, True),
+        ({"outputs": [{}]}, True),
+        ({"drift": [{}]}, True),
+        ({"not_judged": [{}]}, True),
+    ],
+)
+def test_drift_is_whatever_a_plan_would_change(changes: dict[str, Any], there_is: object) -> None:
+    one = {"counts": {"update": 0}, "outputs": [], "drift": [], "not_judged": [], **changes}
+
+    assert differs(json.dumps({"environments": [one]})) is there_is
+
+
+def test_fails_when_there_is_no_review_to_look_for_drift_in() -> None:
+    with pytest.raises(NotReadyError, match="is none of plan-review"):
+        differs("{}")
 
 
 def test_drift_is_one_issue_that_opens_is_updated_and_closes(github: Github, stand_in: StandIn) -> None:

@@ -124,10 +124,11 @@ def test_fails_when_nothing_was_synthesized(tmp_path: Path, capsys: pytest.Captu
     assert "run make synth first" in capsys.readouterr().err
 
 
-def test_the_deploy_role_is_all_that_the_optional_parts_add(synthesized: Path) -> None:
-    """With every option on, checkov's only new objection is to the breadth of the deploy role."""
+def test_the_roles_of_workflows_are_all_that_the_optional_parts_add(synthesized: Path) -> None:
+    """With every option on, checkov's only new objection is to the breadth of what may deploy and what may plan."""
     findings = scan(synthesized, read_stacks(synthesized)).findings
 
     shipped = {(one.check, one.address) for one in findings if one.environment != "everything"}
     new = {(one.check, one.address) for one in findings if one.environment == "everything"} - shipped
-    assert {address for _, address in new} == {"data.aws_iam_policy_document.Deploy_Policy_5CC44D98"}
+    document = "data.aws_iam_policy_document"
+    assert {address for _, address in new} == {f"{document}.Deploy_Policy_5CC44D98", f"{document}.Plan_Policy_E7BA2315"}

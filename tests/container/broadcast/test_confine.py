@@ -106,7 +106,7 @@ def test_confined_process_gives_way_and_ends_with_its_parent() -> None:
     """First when memory is short, last when processors are, and never without the origin; with an empty environment."""
     parent = (
         "import subprocess, sys; sys.path.insert(0, sys.argv[1]);"
-        "from origin import confine;"
+        "from origin.broadcast import confine;"
         "process = subprocess.Popen([*confine.command('/bin/cat', 1 << 28)], stdin=subprocess.PIPE, env={});"
         "print(process.pid, flush=True); process.wait()"
     )
@@ -161,7 +161,7 @@ def test_filters_end_in_an_answer_and_stay_within_their_length(machine: str) -> 
 
 def test_origin_keeps_its_memory_to_itself() -> None:
     """Nobody who runs as the same user reads it: asked of the kernel, because tests may run as root, who can."""
-    code = "import ctypes; from origin import confine; ask = ctypes.CDLL(None).prctl; print(ask(3), end=' ');"
+    code = "import ctypes; from origin.broadcast import confine; ask = ctypes.CDLL(None).prctl; print(ask(3), end=' ');"
     code += "confine.keep_memory_private(); print(ask(3))"
     environment = {"PYTHONPATH": CONTAINER}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

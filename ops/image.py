@@ -53,8 +53,8 @@ def look_at_image(config: EnvironmentConfig) -> Findings:
     return Findings(problems=[problem])
 
 
-def digest_for_processor(config: EnvironmentConfig, digest: str | None) -> str:
-    """The digest of the image itself: of an index, of the image in it that the tasks run.
+def image_digests(config: EnvironmentConfig, digest: str | None) -> list[str]:
+    """The digests of the images themselves: of an index, of each image in it, whatever processor it is for.
 
     Without `digest` it is the configured image.
 
@@ -71,12 +71,11 @@ def digest_for_processor(config: EnvironmentConfig, digest: str | None) -> str:
         raise NotReadyError(f"{config.repository_url} has no image {next(iter(wanted.values()))}. {_build(config)}")
     manifest = _json(image["imageManifest"], "the image's manifest")
     if "manifests" not in manifest:
-        return str(image["imageId"]["imageDigest"])
-    architecture = _PLATFORMS[config.task.architecture]
-    for entry in manifest["manifests"]:
-        if entry.get("platform", {}).get("architecture") == architecture:
-            return str(entry["digest"])
-    raise NotReadyError(f"{next(iter(wanted.values()))} has no image for {architecture}. {_build(config)}")
+        return [str(image["imageId"]["imageDigest"])]
+    images = [str(entry["digest"]) for entry in manifest["manifests"] if _architecture(entry) is not None]
+    if not images:
+        raise NotReadyError(f"{next(iter(wanted.values()))} has no image in it. {_build(config)}")
+    return images
 
 
 class _NoRepositoryError(Exception):
@@ -124,11 +123,16 @@ def _image(config: EnvironmentConfig, image_id: dict[str, str]) -> dict[str, Any
     return image
 
 
+def _architecture(entry: dict[str, Any]) -> str | None:
+    """Which processor an entry of an index is for; None: it is no image but an attestation."""
+    name = entry.get("platform", {}).get("architecture")
+    return None if name in {None, "unknown"} else str(name)
+
+
 def _architectures(config: EnvironmentConfig, manifest: dict[str, Any]) -> set[str]:
-    """For which processors there is an image; an index may hold attestations too, of no architecture."""
+    """For which processors there is an image."""
     if "manifests" in manifest:
-        found = {entry.get("platform", {}).get("architecture") for entry in manifest["manifests"]}
-        return {str(name) for name in found - {None, "unknown"}}
+        return {name for name in map(_architecture, manifest["manifests"]) if name is not None}
     digest = manifest.get("config", {}).get("digest")
     if digest is None:
         raise UnansweredError("the image's architecture: its manifest names no configuration")

@@ -1,7 +1,7 @@
 """What ECR's scanner knows of an image: waited for, shown, and a failure where something can and should be done.
 
-ECR scans images, not the index round them that a push with attestations makes: asked for is the image in it that the
-tasks run. Sources: ECR user guide, "Scan images for software vulnerabilities"; ECR API, DescribeImageScanFindings.
+ECR scans images, not the index round them that a push with attestations makes: asked for is each image in it, one for
+each processor. Sources: ECR user guide, "Scan images for software vulnerabilities"; ECR API, DescribeImageScanFindings.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ops.asking import UnansweredError, ask, client, error_code
 from ops.credentials import check_credentials
 from ops.environment import find_environment, with_account
 from ops.errors import FailedError
-from ops.image import digest_for_processor
+from ops.image import image_digests
 from ops.terminal import result, say
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ def print_vulnerabilities(
     config = with_account(find_environment(name))
     check_credentials(config)
     try:
-        found = vulnerabilities(config, digest_for_processor(config, digest), wait_minutes)
+        digests = image_digests(config, digest)
+        found = sorted(
+            {each for one in digests for each in vulnerabilities(config, one, wait_minutes)}, key=_worst_first
+        )
     except UnansweredError as error:
         raise FailedError(f"AWS does not tell: {error}") from None
     judged = review(found, listed, severity)
@@ -123,7 +126,7 @@ def vulnerabilities(config: EnvironmentConfig, digest: str, wait_minutes: float)
             found.update(_basic(each) for each in findings.get("findings", []))
             for each in findings.get("enhancedFindings", []):
                 found.update(_enhanced(each))
-        return sorted(found, key=lambda each: (_rank(each.severity), each.package, each.id, each.version))
+        return sorted(found, key=_worst_first)
 
     return ask(read, "the scan (ecr:DescribeImageScanFindings)")
 
@@ -151,6 +154,10 @@ def table(found: Iterable[Vulnerability]) -> str:
     return "\n".join(
         "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[4]]) for row in rows
     )
+
+
+def _worst_first(one: Vulnerability) -> tuple[int, str, str, str]:
+    return _rank(one.severity), one.package, one.id, one.version
 
 
 def _rank(severity: str) -> int:

@@ -13,6 +13,8 @@ signed in to, then prints the digest to put into environments/<env>.toml.
 The tag is the last commit that changed container/. ECR's tags are immutable, so an image that is already there is not
 built again: its digest is printed.
 
+  --part               push what is built for one platform as <tag>-arm64 or <tag>-amd64, to be joined
+  --join               make <tag> of the two parts, which are in ECR: one image for both processors (docker with buildx)
   --platform PLATFORM  linux/arm64 or linux/amd64; without it, what task.architecture in environments/<env>.toml says
   --engine ENGINE      docker (with buildx) or podman; without it, the first of the two that is installed
   --base IMAGE         what it is built on, a tag or NAME@sha256:<64 hex digits>; without it, debian:bookworm-slim. A tag is
@@ -44,13 +46,15 @@ run() {
   fi
 }
 
-dry_run=no allow_dirty=no rebuild=no platform='' engine='' base=debian:bookworm-slim positional=()
+dry_run=no allow_dirty=no rebuild=no part=no join=no platform='' engine='' base=debian:bookworm-slim positional=()
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit 0 ;;
     --dry-run) dry_run=yes ;;
     --allow-dirty) allow_dirty=yes ;;
     --rebuild) rebuild=yes ;;
+    --part) part=yes ;;
+    --join) join=yes ;;
     --platform | --engine | --base)
       [ $# -ge 2 ] || fail 2 "$1 needs a value"
       printf -v "${1#--}" %s "$2"
@@ -69,14 +73,39 @@ environment_file=environments/$environment.toml
 known=$(cd environments 2>/dev/null && printf '%s ' *.toml | sed 's/\.toml//g') || known=''
 [[ $environment =~ ^[a-z][a-z0-9-]*$ && -f $environment_file ]] ||
   fail 2 "no environments/$environment.toml; environments: ${known:-none}"
+
+# What KEY of TABLE says in the environment file; nothing if it is not there.
+configured() {
+  awk -F'"' -v table="[$1]" -v key="^$2 *=" \
+    '/^\[/ { here = index($0, table) == 1 } here && $0 ~ key { print $2 }' "$environment_file"
+}
+
+# What NAME is, in the environment or in .env.
+setting() {
+  local value=${!1:-}
+  if [ -z "$value" ] && [ -f .env ]; then
+    value=$(sed -nE "s/^(export +)?$1=[\"']?([A-Za-z0-9-]+).*/\2/p" .env | tail -n 1)
+  fi
+  echo "$value"
+}
+
+expected_region=$(configured aws region)
+[ -n "$expected_region" ] || expected_region=$(setting CDK_DEFAULT_REGION)
+[ -z "$expected_region" ] || [ "$region" = "$expected_region" ] ||
+  fail 2 "$environment is in $expected_region ($environment_file, or CDK_DEFAULT_REGION), got $region"
+
 if [ -z "$platform" ]; then
-  architecture=$(awk -F'"' '/^\[/ { in_task = /^\[task\]/ } in_task && /^architecture *=/ { print $2 }' "$environment_file")
+  architecture=$(configured task architecture)
   case $architecture in
     ARM64) platform=linux/arm64 ;;
     X86_64) platform=linux/amd64 ;;
     *) fail 2 "task.architecture in $environment_file must be ARM64 or X86_64, got '$architecture'" ;;
   esac
 fi
+[ "$join" = no ] || [ "$part$rebuild$allow_dirty" = nonono ] ||
+  fail 2 "--join joins what is there: without --part, --rebuild and --allow-dirty"
+[ "$part" = no ] || [ "$rebuild$allow_dirty" = nono ] ||
+  fail 2 "--part is of a commit, so that the other part has the same tag: without --rebuild and --allow-dirty"
 case $platform in linux/arm64 | linux/amd64) ;; *) fail 2 "platform must be linux/arm64 or linux/amd64, got '$platform'" ;; esac
 
 DIGEST='^sha256:[0-9a-f]{64}$'
@@ -88,6 +117,7 @@ if [ -z "$engine" ]; then
   [ -n "$engine" ] || fail 3 "neither docker nor podman is installed"
 fi
 case $engine in docker | podman) ;; *) fail 2 "engine must be docker or podman, got '$engine'" ;; esac
+[ "$join" = no ] || [ "$engine" = docker ] || fail 3 "--join needs docker with buildx, and the engine is $engine"
 if [ "$dry_run" = no ]; then
   for tool in git aws "$engine"; do
     command -v "$tool" >/dev/null || fail 3 "$tool is not installed"
@@ -113,12 +143,11 @@ if [ -n "$(git status --porcelain -- container)" ]; then
   revision="$revision-dirty"
 elif [ "$rebuild" = yes ]; then
   tag="$tag-$now"
+elif [ "$part" = yes ]; then
+  tag="$tag-${platform#linux/}"
 fi
 
-expected_account=${CDK_DEFAULT_ACCOUNT:-}
-if [ -z "$expected_account" ] && [ -f .env ]; then
-  expected_account=$(sed -nE 's/^(export +)?CDK_DEFAULT_ACCOUNT=["'\'']?([0-9]+).*/\2/p' .env | tail -n 1)
-fi
+expected_account=$(setting CDK_DEFAULT_ACCOUNT)
 if [ "$dry_run" = yes ]; then
   account=${expected_account:-123456789012}
 else
@@ -133,11 +162,11 @@ domain=amazonaws.com
 registry=$account.dkr.ecr.$region.$domain
 image=$registry/$repository:$tag
 
-# The digest of the tag in ECR; empty when there is no such image yet.
+# The digest in ECR of a tag, ours if none is given; empty when there is no such image yet.
 digest_in_ecr() {
   local answer
   if answer=$(aws ecr describe-images --region "$region" --repository-name "$repository" \
-    --image-ids "imageTag=$tag" --query 'imageDetails[0].imageDigest' --output text 2>&1); then
+    --image-ids "imageTag=${1:-$tag}" --query 'imageDetails[0].imageDigest' --output text 2>&1); then
     echo "$answer"
     return
   fi
@@ -200,17 +229,39 @@ build_and_push() {
   fi
 }
 
+# An index of both parts' images and attestations; no layer is sent again.
+join_parts() {
+  local parts=() name part_digest
+  for name in arm64 amd64; do
+    if [ "$dry_run" = no ]; then
+      part_digest=$(digest_in_ecr "$tag-$name")
+      [ -n "$part_digest" ] || fail 3 "no $image-$name: build it first, with --part --platform linux/$name"
+    fi
+    parts+=("$image-$name")
+  done
+  log_in
+  run docker buildx imagetools create --tag "$image" "${parts[@]}" || fail 1 "docker cannot join ${parts[*]}"
+}
+
 digest=''
 [ "$dry_run" = yes ] || digest=$(digest_in_ecr)
 if [ -n "$digest" ]; then
   echo "build-and-push-image: $image is there already" >&2
 else
-  log_in
-  build_and_push
+  if [ "$join" = yes ]; then
+    join_parts
+  else
+    log_in
+    build_and_push
+  fi
   [ "$dry_run" = no ] || exit 0
   digest=$(digest_in_ecr)
   [ -n "$digest" ] || fail 1 "$image was pushed, but ECR does not know it"
   echo "build-and-push-image: pushed $image" >&2
+fi
+if [ "$part" = yes ]; then
+  echo "build-and-push-image: when both parts are there: scripts/build-and-push-image.sh $environment $region --join" >&2
+  exit 0
 fi
 echo "build-and-push-image: put this into [task] of $environment_file, in place of image_tag:" >&2
 echo "image_digest = \"$digest\""

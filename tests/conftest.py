@@ -24,6 +24,7 @@ _IMAGE_FOLDERS = (_HERE / "container", _HERE / "cluster")
 _IMAGE_FIXTURES = {"image", "project", "whole_bed"}
 if os.environ.get("ORIGIN") != "native":
     _IMAGE_FIXTURES.add("backend")  # of an origin
+_LONGEST_ID = 100  # characters
 _LONGEST = ("test_scenarios.py", "test_sources.py", "test_browser.py", "test_faults.py")  # minutes each
 
 
@@ -31,6 +32,11 @@ def pytest_configure() -> None:
     """What runs in a shell's background ignores Ctrl-C, and so would all that tests start and interrupt."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values name no test: some differ from run to run, and the workers of one run must find the same tests."""
+    return argname if isinstance(val, bytes | str) and len(val) > _LONGEST_ID else None
 
 
 def _needs_image(item: pytest.Item) -> bool:

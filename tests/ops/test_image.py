@@ -9,7 +9,7 @@ import pytest
 
 from ops.asking import UnansweredError
 from ops.errors import NotReadyError
-from ops.image import digest_for_processor, look_at_image
+from ops.image import image_digests, look_at_image
 from tests.ops.account import DEV, MANIFEST, digest_of, index_of
 
 if TYPE_CHECKING:
@@ -87,30 +87,28 @@ def test_no_permission_is_no_answer(asking: Account) -> None:
         look_at_image(DEV)
 
 
-def test_of_an_index_the_image_for_the_tasks_processor_counts(asking: Account) -> None:
-    """Neither the index, nor an attestation, nor the image for another processor: nobody scans or runs these."""
+def test_of_an_index_each_image_counts(asking: Account) -> None:
+    """One for each processor; neither the index nor an attestation: nobody scans or runs these."""
     asking.image = index_of("amd64", "arm64")
 
-    assert digest_for_processor(with_task(architecture="ARM64"), digest_of("0")) == digest_of("b")
-    assert digest_for_processor(with_task(architecture="X86_64"), None) == digest_of("a")
+    assert image_digests(DEV, digest_of("0")) == [digest_of("a"), digest_of("b")]
+    assert image_digests(DEV, None) == [digest_of("a"), digest_of("b")]
 
 
 def test_an_image_without_an_index_is_itself(asking: Account) -> None:
     """By digest or by tag."""
     asking.image = SINGLE
 
-    assert digest_for_processor(DEV, digest_of("0")) == digest_of("0")
-    assert digest_for_processor(with_task(image_tag="0.1.0", image_digest=None), None) == digest_of("f")
+    assert image_digests(DEV, digest_of("0")) == [digest_of("0")]
+    assert image_digests(with_task(image_tag="0.1.0", image_digest=None), None) == [digest_of("f")]
 
 
-@pytest.mark.parametrize(
-    ("manifest", "says"), [(None, "has no image sha256:00"), (index_of("amd64"), "has no image for arm64")]
-)
+@pytest.mark.parametrize(("manifest", "says"), [(None, "has no image sha256:00"), (index_of(), "has no image in it")])
 def test_fails_when_there_is_no_such_image(asking: Account, manifest: dict[str, Any] | None, says: str) -> None:
     """With what to type."""
     asking.image = manifest
 
     with pytest.raises(NotReadyError, match=says) as failed:
-        digest_for_processor(with_task(architecture="ARM64"), digest_of("0"))
+        image_digests(DEV, digest_of("0"))
 
     assert str(failed.value).endswith(BUILD)

@@ -27,7 +27,7 @@ case "$1 $2" in
   "ecr describe-images")
     [ ! -e no-repository ] || { echo "An error occurred (RepositoryNotFoundException)" >&2; exit 254; }
     [ ! -e ecr-down ] || { echo "An error occurred (ServerException)" >&2; exit 255; }
-    [[ -e pushed && "$*" == *"imageTag=$(cat pushed) "* ]] || { echo "(ImageNotFoundException)" >&2; exit 254; }
+    all="$*"; tag=${all#*imageTag=}; grep -qxs "${tag%% *}" pushed || { echo "(ImageNotFoundException)" >&2; exit 254; }
     echo DIGEST ;;
 esac
 """.replace("ACCOUNT", ACCOUNT).replace("DIGEST", DIGEST)
@@ -36,17 +36,18 @@ echo "$(basename "$0") $*" >>calls
 [[ "$1" != login ]] || cat >password
 [[ "$1 $2" != "buildx version" ]] || [ ! -e no-buildx ] || exit 1
 [[ "$1 $2" != "buildx build" ]] || [ ! -e broken-build ] || exit 17
-case "$1 $2" in
-  "buildx inspect") if [ -e own-builder ]; then echo "Driver:  docker"; else echo "Driver: docker-container"; fi ;;
-  "info --format") if [ -e containerd-store ]; then echo "[[driver-type io.containerd.snapshotter.v1]]"; fi ;;
-  "buildx imagetools" | "image inspect")
+case "$1 $2${3:+ $3}" in
+  "buildx inspect"*) if [ -e own-builder ]; then echo "Driver:  docker"; else echo "Driver: docker-container"; fi ;;
+  "info --format"*) if [ -e containerd-store ]; then echo "[[driver-type io.containerd.snapshotter.v1]]"; fi ;;
+  "buildx imagetools inspect" | "image inspect"*)
     [ ! -e no-base ] || exit 1
     if [ -e odd-base ]; then echo latest; else echo BASE_DIGEST; fi ;;
 esac
 for argument in "$@"; do
   [[ $argument != *:* || $argument != *dkr.ecr* ]] || image=$argument
 done
-[[ "$*" != *push* ]] || echo "${image##*:}" >pushed
+[[ "$*" != *"imagetools create --tag"* ]] || image=$5
+[[ "$*" != *push* && "$*" != *"imagetools create"* ]] || echo "${image##*:}" >>pushed
 """.replace("BASE_DIGEST", BASE_DIGEST)
 
 
@@ -218,7 +219,7 @@ def test_rebuild_takes_in_what_debian_fixed_since(checkout: Checkout) -> None:
     (checkout.folder / "calls").unlink()
     done = checkout.run("dev", "ap-northeast-2", "--rebuild")
     assert (done.returncode, done.stdout) == (0, f'image_digest = "{DIGEST}"\n'), done.stderr
-    assert re.fullmatch(checkout.tag() + r"-\d{8}T\d{6}Z", (checkout.folder / "pushed").read_text().strip())
+    assert re.fullmatch(checkout.tag() + r"-\d{8}T\d{6}Z", (checkout.folder / "pushed").read_text().split()[-1])
     assert "--no-cache" in "\n".join(checkout.calls())
 
 
@@ -240,6 +241,57 @@ def test_dry_run_runs_nothing(checkout: Checkout) -> None:
     assert lines[1].startswith("docker buildx imagetools inspect")
     assert lines[2].startswith("docker buildx build")
     assert f"{registry}/live-commerce-rtmp-dev:{checkout.tag()}" in lines[2]
+    assert checkout.calls() == []
+
+
+def test_two_parts_become_one_image(checkout: Checkout) -> None:
+    """Each built where nothing is emulated, under a tag of its own; joined, the commit's tag is for both processors."""
+    image = f"{REGISTRY}/live-commerce-rtmp-dev:{checkout.tag()}"
+    for platform in ("linux/arm64", "linux/amd64"):
+        part = checkout.run("dev", "ap-northeast-2", "--part", "--platform", platform)
+        assert (part.returncode, part.stdout) == (0, ""), part.stderr
+        assert "build-and-push-image.sh dev ap-northeast-2 --join" in part.stderr
+    (checkout.folder / "calls").unlink()
+
+    joined = checkout.run("dev", "ap-northeast-2", "--join")
+
+    assert (joined.returncode, joined.stdout) == (0, f'image_digest = "{DIGEST}"\n'), joined.stderr
+    assert (checkout.folder / "pushed").read_text().split() == [
+        f"{checkout.tag()}-arm64",
+        f"{checkout.tag()}-amd64",
+        checkout.tag(),
+    ]
+    last = [call for call in checkout.calls() if call.startswith("docker buildx")]
+    assert last == [f"docker buildx imagetools create --tag {image} {image}-arm64 {image}-amd64"]
+
+
+def test_fails_when_a_part_is_not_there(checkout: Checkout) -> None:
+    """With what builds it; nothing is joined."""
+    checkout.run("dev", "ap-northeast-2", "--part", "--platform", "linux/arm64")
+
+    joined = checkout.run("dev", "ap-northeast-2", "--join")
+
+    assert (joined.returncode, joined.stdout) == (3, "")
+    assert "-amd64: build it first, with --part --platform linux/amd64" in joined.stderr
+    assert "imagetools create" not in "\n".join(checkout.calls())
+
+
+@pytest.mark.parametrize("source", ["environment file", "environment", ".env"])
+def test_fails_when_the_region_is_not_the_environments(checkout: Checkout, source: str) -> None:
+    """No task would ever look there."""
+    if source == "environment file":
+        file = checkout.folder / "environments" / "dev.toml"
+        file.write_text(f'[aws]\nregion = "us-east-1" # here\n{file.read_text()}')
+        checkout.environment["CDK_DEFAULT_REGION"] = "ap-northeast-2"  # the file beats it
+    elif source == ".env":
+        checkout.state(".env", "export CDK_DEFAULT_REGION='us-east-1'\n")
+    else:
+        checkout.environment["CDK_DEFAULT_REGION"] = "us-east-1"
+
+    done = checkout.run("dev", "ap-northeast-2")
+
+    assert done.returncode == 2
+    assert "dev is in us-east-1 (environments/dev.toml, or CDK_DEFAULT_REGION), got ap-northeast-2" in done.stderr
     assert checkout.calls() == []
 
 
@@ -274,6 +326,8 @@ def test_fails_when_the_tree_is_dirty(checkout: Checkout) -> None:
         (["dev", "ap-northeast-2", "--platform"], "--platform needs a value"),
         (["dev", "ap-northeast-2", "--platform", "linux/riscv64"], "got 'linux/riscv64'"),
         (["dev", "ap-northeast-2", "--engine", "lxc"], "engine must be docker or podman, got 'lxc'"),
+        (["dev", "ap-northeast-2", "--part", "--rebuild"], "--part is of a commit"),
+        (["dev", "ap-northeast-2", "--join", "--part"], "--join joins what is there"),
         (["dev", "ap-northeast-2", "--base"], "--base needs a value"),
         (["dev", "ap-northeast-2", "--base", ""], "base must be NAME:TAG or NAME@sha256:<64 hex digits>, got ''"),
         (["dev", "ap-northeast-2", "--base", "debian@latest"], "got 'debian@latest'"),
@@ -319,6 +373,13 @@ def test_fails_when_the_surroundings_do(checkout: Checkout, state: str, code: in
     assert text in done.stderr
 
 
+def test_fails_when_the_engine_cannot_join(checkout: Checkout) -> None:
+    (checkout.folder / "bin" / "docker").unlink()
+    done = checkout.run("dev", "ap-northeast-2", "--join")
+    assert done.returncode == 3
+    assert "--join needs docker with buildx, and the engine is podman" in done.stderr
+
+
 def test_fails_when_no_engine_is_installed(checkout: Checkout) -> None:
     """Both are named."""
     for name in ("docker", "podman"):
@@ -352,6 +413,6 @@ def test_help_names_every_option(checkout: Checkout) -> None:
     assert done.returncode == 0
     cases = re.findall(r"^ +(--[a-z-]+(?: \| --?[a-z-]+)*)\)", SCRIPT.read_text(), re.MULTILINE)
     options = {option for case in cases for option in re.findall(r"--[a-z-]+", case)}
-    assert len(options) == 7
+    assert len(options) == 9
     assert options <= set(re.findall(r"--[a-z-]+", done.stdout))
     assert os.access(SCRIPT, os.X_OK)

@@ -119,21 +119,22 @@ def test_an_artifacts_plans_are_unpacked(github: Github, stand_in: StandIn, tmp_
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (packed({"../../evil.json": b"{}"}), "only NAME.json is expected"),
-        (packed({"/etc/x.json": b"{}"}), "only NAME.json is expected"),
-        (packed({"a.sh": b"x"}), "only NAME.json is expected"),
-        (packed({"a/b.json": b"{}"}), "only NAME.json is expected"),
-        (packed({f"f{number}.json": b"{}" for number in range(65)}), "has 65 files, at most 64"),
-        (packed({"bomb.json": b"0" * ((64 << 20) + 1)}), "bomb.json is larger than 64 MB"),
+        ({"../../evil.json": b"{}"}, "only NAME.json is expected"),
+        ({"/etc/x.json": b"{}"}, "only NAME.json is expected"),
+        ({"a.sh": b"x"}, "only NAME.json is expected"),
+        ({"a/b.json": b"{}"}, "only NAME.json is expected"),
+        ({f"f{number}.json": b"{}" for number in range(65)}, "has 65 files, at most 64"),
+        ({"bomb.json": b"0" * ((64 << 20) + 1)}, "bomb.json is larger than 64 MB"),
         (b"not a zip", "is no zip"),
         (packed({"a.json": b"{}"})[:40], "is no zip"),
     ],
-)  # fmt: skip
+    ids=["up", "root", "script", "folder", "many", "bomb", "text", "cut"],
+)
 def test_fails_when_an_artifact_is_hostile(
-    github: Github, stand_in: StandIn, tmp_path: Path, content: bytes, said: str
+    github: Github, stand_in: StandIn, tmp_path: Path, content: bytes | dict[str, bytes], said: str
 ) -> None:
     (tmp_path / "in").mkdir()
-    stand_in.artifact = content
+    stand_in.artifact = content if isinstance(content, bytes) else packed(content)
 
     with pytest.raises(FailedError, match=said):
         fetch_artifact(github, 1, "plans", tmp_path / "in")

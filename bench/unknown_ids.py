@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import aiohttp
 import uvloop
-from origin.cluster.lease_table import DynamoDbTable
+from origin.cluster.dynamodb_table import DynamoDbTable
 from origin.cluster.leases import RENEW_SECONDS, LeaseRegistry
 from origin.cluster.registry import Answer, Holder, RegistryUnavailableError
 from origin.delivery.peers import Peers

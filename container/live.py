@@ -207,7 +207,7 @@ def status_line(status: dict[str, Any]) -> str:
         speed = stream["encoder_speed"]
         shown.append(
             f"{' '.join(names)} | in {stream['ingest_kbps']} kbit/s, {stream['frame_rate']:g} fps"
-            f" | encoder {f'{speed:.2f}x' if speed is not None else '-'} | viewers {stream['viewers']}"
+            f" | encoder {f'{speed:.2f}x' if speed is not None else '-'}"
         )
     return "live: " + "; ".join(shown)
 

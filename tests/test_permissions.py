@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from origin.cluster.lease_table import DynamoDbTable, Lease, LeaseTable
+from origin.cluster.dynamodb_table import DynamoDbTable
+from origin.cluster.lease_table import Lease, LeaseTable
 from origin.cluster.registry import Holder
 from origin.cluster.task_protection import Protection
 from origin.metrics import Metrics

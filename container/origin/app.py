@@ -3,10 +3,9 @@
 import asyncio
 import logging
 import math
-import os
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -17,8 +16,8 @@ from origin import metrics
 from origin.broadcast.admission import Admission
 from origin.broadcast.fitness import Memory
 from origin.broadcast.session import Session, Surroundings
+from origin.cluster.dynamodb_table import DynamoDbTable
 from origin.cluster.identity import identity
-from origin.cluster.lease_table import DynamoDbTable
 from origin.cluster.leases import LeaseRegistry
 from origin.cluster.registry import Holder, InProcessRegistry, StreamRegistry
 from origin.cluster.task_protection import Protection
@@ -33,7 +32,8 @@ from origin.ingest.door import Ingest
 from origin.ingest.instances import Instances
 from origin.logs import Concealer
 from origin.metrics import Metric, Metrics
-from origin.packaging.playlists import usual_rate
+from origin.packaging.catalogue import Catalogue
+from origin.packaging.rates import usual_rate
 from origin.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -58,7 +58,6 @@ class Origin:
             service_name=settings.service_name,
         )
         self._admission = Admission(settings.max_streams)
-        self._viewers: dict[str, int] = {}
         self._speeds: dict[str, float] = {}
         self._reported: dict[Session, tuple[float, int]] = {}
         self._stop_requests = 0
@@ -66,7 +65,7 @@ class Origin:
         self._stop_now = asyncio.Event()
 
     async def run(self) -> int:
-        """Serve until told to stop (exit code 0) or until no nginx can be kept running (exit code 1)."""
+        """Serve until told to stop: exit code 0. 1: no nginx can be kept running, or a chore died."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         async with AsyncExitStack() as stack:
@@ -82,17 +81,19 @@ class Origin:
             stack.push_async_callback(peers.close)
             registry = self._registry(await identity(self._settings, await _client(stack)), peers, stack)
             self._instances = await stack.enter_async_context(Instances(self._settings, self._metrics))
-            self._ingest = Ingest(around, Authorization(backend), registry, self._instances.drop)
-            self._delivery = Delivery(self._ingest.streams, self._settings)
-            self._router = Router(self._delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
+            self._catalogue = Catalogue(self._settings)
+            self._ingest = Ingest(around, self._catalogue, Authorization(backend), registry, self._instances.drop)
+            delivery = Delivery(self._catalogue, self._settings)
+            self._router = Router(delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
             await self._listen(stack)
-            chores = [self._sweep, self._report, self._server.sweep, _reap]
+            chores = [self._sweep, self._report, self._server.sweep]
             if self._settings.ecs_agent_uri:
                 http = await _client(stack)
                 chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
-            for chore in chores:
-                stack.callback(asyncio.create_task(chore()).cancel)
-            return await self._serve()
+            running = [asyncio.create_task(chore(), name=f"{chore.__qualname__} died") for chore in chores]
+            for chore_task in running:
+                stack.callback(chore_task.cancel)
+            return await self._serve(running)
 
     def _registry(self, me: Holder, peers: Peers, stack: AsyncExitStack) -> StreamRegistry:
         if self._settings.leases_table is None:
@@ -114,22 +115,24 @@ class Origin:
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, host, port, backlog=_BACKLOG, shutdown_timeout=1).start()
 
-    async def _serve(self) -> int:
-        dying = asyncio.create_task(self._instances.run())
+    async def _serve(self, chores: Sequence[asyncio.Task[None]]) -> int:
+        """Until told to stop, or until something ends without which nobody would be served for long."""
+        nginx = asyncio.create_task(self._instances.run(), name="nginx ended again and again")
         stopping = asyncio.create_task(self._drain())
         _LOG.info("origin is up", extra={"http": self._settings.http_port, "rtmp": self._settings.rtmp_port})
-        await asyncio.wait({dying, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        failed = dying.done() and not self._stop.is_set()
-        if failed:
-            _LOG.critical("nginx ended again and again, and so does origin", exc_info=dying.exception())
+        vital = {nginx, *chores}
+        await asyncio.wait({stopping, *vital}, return_when=asyncio.FIRST_COMPLETED)
+        dead = None if self._stop.is_set() else next((task for task in vital if task.done()), None)
+        if dead:
+            _LOG.critical("%s, and so does origin", dead.get_name(), exc_info=dead.exception())
             stopping.cancel()
             await self._ingest.close()
         else:
             await stopping
             _LOG.info("origin stops")
-        dying.cancel()
-        await asyncio.wait({dying})
-        return 1 if failed else 0
+        nginx.cancel()
+        await asyncio.wait({nginx})
+        return 1 if dead else 0
 
     def _on_signal(self) -> None:
         self._stop_requests += 1
@@ -151,7 +154,7 @@ class Origin:
         _LOG.info("draining", extra={"live": len(self._ingest.sessions), "limit_seconds": limit})
         await self._unless_at_once(self._idle(), limit)
         await self._ingest.close()
-        if self._ingest.streams:
+        if self._catalogue:
             await self._unless_at_once(asyncio.sleep(farewell))
 
     async def _idle(self) -> None:
@@ -171,7 +174,7 @@ class Origin:
         A stream without a publisher counts until its playlists have ended: a streamer who reconnects within that time
         carries on with what is in this task's memory, and viewers are still fetching the last of it.
         """
-        return self._admission.used > 0 or any(not stream.ended for stream in self._ingest.streams.values())
+        return self._admission.used > 0 or any(not stream.ended for stream in self._catalogue.values())
 
     # --- chores ---
 
@@ -184,7 +187,7 @@ class Origin:
     async def _report(self) -> None:
         minute = 0
         while True:
-            self._look(_REPORT_SECONDS)
+            self._look()
             values: dict[Metric, float] = {
                 metrics.ACTIVE_STREAMS: len(self._ingest.sessions),
                 metrics.STREAMS_PER_TASK: self._admission.used,
@@ -201,8 +204,8 @@ class Origin:
             self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
             await asyncio.sleep(_REPORT_SECONDS)
 
-    def _look(self, seconds: float) -> None:
-        """Measure what needs two moments: encoder speed and audience."""
+    def _look(self) -> None:
+        """Measure what needs two moments: encoder speed."""
         now = time.monotonic()
         reached = {session: (now, session.slowest_dts) for session in self._ingest.sessions}
         self._speeds = {
@@ -211,14 +214,6 @@ class Origin:
             if dts >= 0 and session in self._reported and self._reported[session][1] >= 0
         }
         self._reported = reached
-        self._viewers = {
-            playback_id: audience.count(
-                seconds, part_seconds=self._settings.part_seconds, segment_seconds=self._settings.segment_seconds
-            )
-            for playback_id, audience in self._delivery.audience.items()
-        }
-        for gone in self._delivery.audience.keys() - self._ingest.streams.keys():
-            del self._delivery.audience[gone]
 
     def _summary(self, session: Session) -> dict[str, Any]:
         return {
@@ -243,7 +238,6 @@ class Origin:
                 self._summary(session)
                 | {
                     "instance": session.client.partition("/")[0],
-                    "viewers": self._viewers.get(session.stream.playback_id, 0),
                     "encoder_pid": session.encoder_pid,
                     "idle_seconds": round(session.intake.idle_seconds, 2),
                     "lag_ms": session.lag_ms,
@@ -262,29 +256,3 @@ async def _client(stack: AsyncExitStack) -> aiohttp.ClientSession:
     return await stack.enter_async_context(
         aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
     )
-
-
-async def _reap() -> None:
-    """As process 1, bury orphans (an FFmpeg's or a shell's children whose parent is gone)."""
-    suspect = 0
-    while os.getpid() == 1:
-        await asyncio.sleep(_SWEEP_SECONDS)
-        suspect = bury(suspect)
-
-
-def bury(suspect: int) -> int:
-    """Bury this dead child if it is still unburied; the next suspect, or 0.
-
-    Our own children are waited for by those who started them, within milliseconds: who is dead at two looks in a row
-    is nobody's.
-    """
-    try:
-        dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return 0
-    if dead is None:
-        return 0
-    if dead.si_pid == suspect:
-        os.waitpid(suspect, os.WNOHANG)
-        return 0
-    return dead.si_pid

@@ -137,6 +137,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @property
+    def part_ms(self) -> int:
+        """What packaging counts in."""
+        return round(self.part_seconds * 1000)
+
+    @property
+    def segment_ms(self) -> int:
+        return round(self.segment_seconds * 1000)
+
     @field_validator("ladder")
     @classmethod
     def _ladder_from_the_top(cls, value: tuple[Rung, ...]) -> tuple[Rung, ...]:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from origin.cluster.lease_table import KEY, TTL
+from origin.cluster.dynamodb_table import KEY, TTL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

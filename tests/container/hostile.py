@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from origin.ingest import rtmp
 
-from tests.container.packaging.test_packager import AVCC
+from tests.container.packaging.by_hand import AVCC
 from tests.container.test_bounds import avcc, sps
 
 CHUNK = 1 << 16

@@ -19,7 +19,7 @@ from origin.packaging.stream import Stream
 from origin.settings import Settings
 from yarl import URL
 
-from tests.container.packaging.test_packager import AVCC, generation, pictures
+from tests.container.packaging.by_hand import add, begin, generation, pictures
 
 SETTINGS = Settings(backend_url="http://backend", segment_seconds=1, part_seconds=0.25, cors_allow_origin="*")
 SOURCE = Picture(width=1280, height=720, profile=77, bit_depth=8, chroma_format=1, progressive=True)
@@ -38,33 +38,31 @@ class Broadcast:
         common = generation(session=session)
         self.stream.sound = common.soundtrack.sound
         for rendition in self.renditions:
-            rendition.begin(common)
-            rendition.configure(AVCC)
+            begin(rendition, common)
         coded = b"p" * picture_bytes
         self._pictures = (replace(picture, data=coded) for picture in pictures(600, gop=1))
 
     def feed(self, seconds: float) -> Self:
-        """Call with the loop running."""
         for _ in range(round(seconds * 30)):
             picture = next(self._pictures)
             for rendition in self.renditions:
-                rendition.add(picture)
+                add(rendition, picture)
         return self
 
     def end(self) -> Self:
         self.stream.live = False
-        self.stream.finish_session()
+        self.stream.finish_session(0)
         self.stream.end()
         return self
 
     @property
     def next_part(self) -> str:
-        msn, part = self.renditions[0].next_part
+        msn, part = self.renditions[0].window.next_part
         return f"_HLS_msn={msn}&_HLS_part={part}"
 
     @property
     def hint(self) -> str:
-        hint = self.renditions[0].hint
+        hint = self.renditions[0].window.hint
         assert hint
         return hint
 
@@ -77,10 +75,10 @@ class WatchedDelivery(Delivery):
         self.asked: list[str] = []
         self.cancelled = 0
 
-    async def get(self, path: str, query: str, *, gzip_accepted: bool, viewers: int = 1) -> Response:
+    async def get(self, path: str, query: str, *, gzip_accepted: bool) -> Response:
         self.asked.append(f"{path}?{query}" if query else path)
         try:
-            return await super().get(path, query, gzip_accepted=gzip_accepted, viewers=viewers)
+            return await super().get(path, query, gzip_accepted=gzip_accepted)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

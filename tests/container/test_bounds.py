@@ -12,6 +12,7 @@ from origin.broadcast.admission import Admission
 from origin.broadcast.encoder import Chatter, memory_bytes
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.ingest import rtmp
+from origin.ingest.rtmp_source import RtmpSource
 from origin.media import codecs, flv
 from origin.media.codecs import UnreadableConfigError, picture, read_sps, sound
 from origin.media.packets import AudioConfig, VideoConfig, VideoPacket
@@ -20,7 +21,7 @@ from origin.settings import DEFAULT_LADDER
 
 from tests.container.broadcast.test_intake import configuration, mute
 from tests.container.broadcast.test_intake import picture as sent
-from tests.container.packaging.test_packager import AVCC
+from tests.container.packaging.by_hand import AVCC
 
 
 class Bits:
@@ -214,7 +215,7 @@ class Script:
 
 async def taken(messages: Iterable[rtmp.Message]) -> list[VideoPacket]:
     player: Any = Script(messages)
-    return [packet async for packet in Intake(player).packets() if isinstance(packet, VideoPacket)]
+    return [packet async for packet in Intake(RtmpSource(player)).packets() if isinstance(packet, VideoPacket)]
 
 
 def config_message(config: VideoConfig) -> rtmp.Message:
@@ -283,7 +284,7 @@ async def test_fails_when_nginx_passes_on_what_is_beyond_the_bounds() -> None:
 
     player: Any = Broken()
     with pytest.raises(UnsupportedSourceError, match="a message of 16777215 bytes"):
-        async for _ in Intake(player).packets():
+        async for _ in Intake(RtmpSource(player)).packets():
             pass
 
 

@@ -64,19 +64,19 @@ class Chatter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFrames:
-    """Where the renditions get their key frames: where the source has them, or every so many seconds from a start.
+    """Where the renditions get their key frames: where the source has them, or every so many ms from a start.
 
     A start in ms also means that nothing before it comes out.
     """
 
     start_ms: int | None = None
-    every_seconds: float | None = None
+    every_ms: int | None = None
 
     @property
     def arguments(self) -> list[str]:
-        if self.every_seconds is None:
+        if self.every_ms is None:
             return ["-force_key_frames", "source"]
-        every = self.every_seconds - _KEY_TOLERANCE_SECONDS
+        every = self.every_ms / 1000 - _KEY_TOLERANCE_SECONDS
         return ["-force_key_frames", f"expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+{every:.3f}))"]
 
 

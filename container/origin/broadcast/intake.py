@@ -1,4 +1,4 @@
-"""What one publisher sends, from RTMP messages to pictures and sound: one clock, known formats, in order."""
+"""What one publisher sends, made ready: one clock, known formats, pictures and sound in order, all within bounds."""
 
 import asyncio
 import time
@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 
 from origin.allowance import Allowance
 from origin.broadcast.meter import BrokenPictureError, Clock, Meter, Units, units
-from origin.ingest import rtmp
-from origin.media import flv
+from origin.broadcast.source import Received, Source, SourceError
 from origin.media.codecs import Picture, UnreadableConfigError, parameter_sets, picture, read_sps, sound
 from origin.media.packets import AudioConfig, AudioPacket, Media, Metadata, Unsupported, VideoConfig, VideoPacket
 from origin.packaging.timeline import Soundtrack
@@ -21,10 +20,8 @@ _MESSAGES, _MESSAGES_AT_ONCE = 1000, 10_000
 _BYTES, _BYTES_AT_ONCE = 10_000_000, 40_000_000
 # The source's own clock: it may be a little off for ever, and catch up.
 _CLOCK_MS, _CLOCK_MS_AT_ONCE = 1050, 30_000
-_METADATA_READ = 8  # the first one counts; more of them tell nothing
 _BROKEN_PICTURES = 300
 _SETS_KNOWN = 3
-_MEDIA = b"\x01"  # the packet type of H.264 and of AAC that has a time
 _FORMATS, _FORMATS_AT_ONCE = 0.2, 10  # a phone that adapts to its network changes the size now and then
 
 
@@ -35,13 +32,13 @@ class UnsupportedSourceError(Exception):
 class Intake:
     """Reads a publisher's stream. Times are milliseconds since the session's zero."""
 
-    def __init__(self, player: rtmp.Player) -> None:
+    def __init__(self, source: Source) -> None:
         self.meter = Meter()
         self.video_config: VideoConfig | None = None
         self.soundtrack = Soundtrack.mute()
         self.has_sound = False
         self.last_dts = -1
-        self._player = player
+        self._source = source
         self._clock = Clock()
         self._change: str | None = None
         self._sound_announced: bool | None = None
@@ -51,7 +48,6 @@ class Intake:
         self._bytes = Allowance(_BYTES, _BYTES_AT_ONCE)
         self._time = Allowance(_CLOCK_MS, _CLOCK_MS_AT_ONCE)
         self._newest: int | None = None  # ms since the session's zero
-        self._metadata_left = _METADATA_READ
         self._broken = 0  # pictures in a row
         self._formats = Allowance(_FORMATS, _FORMATS_AT_ONCE)
         self._known_sets: tuple[bytes, ...] = ()
@@ -93,50 +89,43 @@ class Intake:
                     raise UnsupportedSourceError(media.what)
 
     async def _media(self) -> AsyncIterator[Media]:
-        messages = self._player.play()
+        arriving = self._source.media()
         limit = asyncio.get_running_loop().time() + _FIRST_KEY_FRAME_SECONDS
         while True:
             try:
                 # Only the beginning has a limit: after that, nginx drops publishers that fall silent.
                 async with asyncio.timeout_at(None if self._begun else limit):
-                    message = await anext(messages, None)
+                    received = await anext(arriving, None)
             except TimeoutError:
                 raise UnsupportedSourceError(
                     f"no H.264 key frame within {_FIRST_KEY_FRAME_SECONDS} s of publishing"
                 ) from None
-            except rtmp.RtmpError as error:
+            except SourceError as error:
                 raise UnsupportedSourceError(str(error)) from None
-            if message is None:
+            if received is None:
                 return
             self.meter.last_arrival = time.monotonic()
-            self._admit(message)
-            media = self._parse(message)
-            if media:
-                yield media
+            self._admit(received)
+            match received.media:
+                case VideoPacket(dts, cts, key, data):
+                    yield VideoPacket(self._read_clock(dts), cts, key, data)
+                case AudioPacket(dts, data):
+                    yield AudioPacket(self._read_clock(dts), data)
+                case Metadata() if self._begun:
+                    pass  # it said what would come, and that is known by now
+                case media if media is not None:
+                    yield media
 
-    def _admit(self, message: rtmp.Message) -> None:
+    def _admit(self, received: Received) -> None:
         """UnsupportedSourceError when more arrives than any streaming software sends: it is time taken from others."""
         now = asyncio.get_running_loop().time()
         if not self._messages.take(1, now):
             raise UnsupportedSourceError(f"more than {_MESSAGES} messages a second")
-        if not self._bytes.take(len(message.body), now):
+        if not self._bytes.take(received.size, now):
             raise UnsupportedSourceError(f"more than {_BYTES * 8 // 1_000_000} Mbit/s")
 
-    def _parse(self, message: rtmp.Message) -> Media | None:
-        if message.kind == rtmp.VIDEO:
-            return flv.parse_video(message.body, self._read_clock(message))
-        if message.kind == rtmp.AUDIO:
-            return flv.parse_audio(message.body, self._read_clock(message))
-        if self._begun or not self._metadata_left:
-            return None
-        self._metadata_left -= 1
-        values = [value for value in rtmp.amf_decode(message.body) if isinstance(value, dict)]
-        return Metadata(values[0]) if values else None
-
-    def _read_clock(self, message: rtmp.Message) -> int:
-        if message.body[1:2] != _MEDIA:  # some encoders repeat their configuration, and stamp it with 0
-            return 0
-        at = self._clock.read(message.timestamp)
+    def _read_clock(self, stamp: int) -> int:
+        at = self._clock.read(stamp)
         newest = at if self._newest is None else self._newest
         self._newest = max(at, newest)
         if not self._time.take(self._newest - newest, asyncio.get_running_loop().time()):

@@ -11,7 +11,8 @@ from origin.broadcast.meter import GopCache
 from origin.media.codecs import picture
 from origin.media.packets import Media, VideoConfig, VideoPacket
 from origin.packaging.ladder import RenditionPlan
-from origin.packaging.packager import Rendition
+from origin.packaging.rendition import Rendition
+from origin.packaging.segmenter import Segmenter
 from origin.packaging.stream import Stream
 from origin.packaging.timeline import Generation
 
@@ -58,7 +59,7 @@ class Program:
         config: VideoConfig,
         cache: GopCache,
         *,
-        segment_seconds: float,
+        segment_ms: int,
         patience_seconds: float,
         events: Events,
         chatter: Chatter,
@@ -69,7 +70,7 @@ class Program:
         self._stream = stream
         self._config = config
         self._cache = cache
-        self._segment_seconds = segment_seconds
+        self._segment_ms = segment_ms
         self._patience_ms = 1000 * patience_seconds
         self._events = events
         self._chatter = chatter
@@ -99,26 +100,27 @@ class Program:
         return min((self._position(each) for each in self.encoded), default=self.generation.start_pts)
 
     def _position(self, rendition: Rendition) -> int:
-        return rendition.position if rendition.generation is self.generation else self.generation.start_pts
+        segmenter = rendition.segmenter
+        return segmenter.position if segmenter.generation is self.generation else self.generation.start_pts
 
-    def start(self, keys: KeyFrames, *, after: "Program | None") -> None:
+    def start(self, keys: KeyFrames, now: float, *, after: "Program | None") -> None:
         """Begin; what the program before has still to give out comes first."""
         for rendition in self.copied:
-            rendition.begin(self.generation)
-            rendition.configure(self._config)
+            rendition.segmenter.begin(self.generation, now)
+            rendition.segmenter.configure(self._config)
         if self.encoded:
             since = self.generation.start_pts if keys.start_ms is None else keys.start_ms
             self._encode(keys, since, after.encoder if after else None)
 
-    def feed(self, packet: VideoPacket) -> None:
-        """The next picture of the source."""
+    def feed(self, packet: VideoPacket, now: float) -> None:
+        """The next picture of the source. `now`, here and elsewhere, is the loop's time."""
         if self.encoder:
             self.encoder.encode(packet)
         for rendition in self.copied:
-            rendition.add(packet)
+            rendition.segmenter.add(packet, now)
         self._check_pace(packet.dts)
 
-    def retire(self, *, sound_until: int | None = None) -> None:
+    def retire(self, now: float, *, sound_until: int | None = None) -> None:
         """No more pictures. What was copied ends here, FFmpeg gives out the rest, unless it is too far behind."""
         self._retired = True
         if self.encoder and self._too_slow:
@@ -127,7 +129,7 @@ class Program:
             self.encoder.finish()
         if sound_until is not None:
             for rendition in self.copied:
-                rendition.finish(sound_until=sound_until)
+                rendition.segmenter.finish(now, sound_until=sound_until)
 
     def hurry(self) -> None:
         """Leave out what is not out yet."""
@@ -136,7 +138,7 @@ class Program:
 
     async def finish(self) -> None:
         """Return when everything is out."""
-        self.retire()
+        self.retire(asyncio.get_running_loop().time())
         if self.encoder is None:
             return
         try:
@@ -166,21 +168,21 @@ class Program:
         self._watcher = asyncio.create_task(self._watch(encoder))
 
     def _sink(self, name: str, media: Media) -> None:
-        rendition = self._stream.renditions[name]
-        self._take(rendition, media)
+        rendition, now = self._stream.renditions[name], asyncio.get_running_loop().time()
+        self._take(rendition.segmenter, media, now)
         if rendition is self.encoded[0]:
             for follower in self._like_top_encoded:
-                self._take(follower, media)
+                self._take(follower.segmenter, media, now)
         self._events.advanced()
 
-    def _take(self, rendition: Rendition, media: Media) -> None:
-        if rendition.generation is not self.generation:
-            if rendition.generation and rendition.generation.number > self.generation.number:
+    def _take(self, segmenter: Segmenter, media: Media, now: float) -> None:
+        if segmenter.generation is not self.generation:
+            if segmenter.generation and segmenter.generation.number > self.generation.number:
                 return  # too late: the next program has begun
-            rendition.begin(self.generation)
+            segmenter.begin(self.generation, now)
         if isinstance(media, VideoPacket):
-            rendition.add(media)
-        elif isinstance(media, VideoConfig) and not rendition.configure(media):
+            segmenter.add(media, now)
+        elif isinstance(media, VideoConfig) and not segmenter.configure(media):
             self._events.lost("the encoder's configuration changed")
 
     # --- encoders that fail ---
@@ -210,7 +212,7 @@ class Program:
             self._events.lost("the encoder lost its place")
             return
         _LOG.warning("FFmpeg is replaced", extra={"stream": self._stream.label, "crashes": len(self._crashes)})
-        on_grid = KeyFrames(start_ms=start, every_seconds=self._segment_seconds)
+        on_grid = KeyFrames(start_ms=start, every_ms=self._segment_ms)
         self._encode(on_grid if self.generation.every_key else KeyFrames(), start, None)
 
     def _check_pace(self, newest: int) -> None:
@@ -232,8 +234,9 @@ class Program:
     @property
     def _reached(self) -> int:
         """How far the slowest encoded rendition got, in ms."""
-        begun = [each.newest_dts for each in self.encoded if each.generation is self.generation]
-        reached = min(begun) if len(begun) == len(self.encoded) else self.generation.start_pts
+        segmenters = [each.segmenter for each in self.encoded]
+        begun = [each.newest_dts for each in segmenters if each.generation is self.generation]
+        reached = min(begun) if len(begun) == len(segmenters) else self.generation.start_pts
         return max(reached, self.generation.start_pts)
 
     def _judge(self, before: _Lag, now: _Lag) -> None:

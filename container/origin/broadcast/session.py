@@ -10,18 +10,20 @@ from typing import Any
 
 from origin.allowance import Allowance
 from origin.broadcast.admission import Admission
+from origin.broadcast.decision import Begin, Decision, EncodeTop, Facts, GiveUp, GoOn, decide
 from origin.broadcast.encoder import Chatter, KeyFrames
-from origin.broadcast.fitness import KEY_FRAME_ADVICE, Fitness, Memory
+from origin.broadcast.fitness import Fitness, Memory
 from origin.broadcast.intake import Intake, UnsupportedSourceError
+from origin.broadcast.left_out import LeftOut
 from origin.broadcast.meter import GopCache
 from origin.broadcast.program import Events, Program
-from origin.ingest import rtmp
+from origin.broadcast.source import Source
 from origin.logs import Concealer, fingerprint
 from origin.media.codecs import Picture, picture
 from origin.media.packets import VideoPacket
 from origin.metrics import ENCODER_BEHIND, ENCODER_FAILURES, TIME_TO_FIRST_SEGMENT, Metrics
 from origin.packaging import ladder
-from origin.packaging.packager import Rendition
+from origin.packaging.rendition import Rendition
 from origin.packaging.stream import Stream
 from origin.packaging.timeline import Generation
 from origin.settings import Settings
@@ -30,8 +32,6 @@ _LOG = logging.getLogger(__name__)
 
 _CACHE_BYTES = 16 << 20
 _KNOWN_AFTER_MS = 10_000  # then bit rate, key frames and picture rate have shown themselves
-_TRY_AGAIN_AFTER_MS = 600_000
-_KEY_FRAME_PATIENCE_MS = 30_000
 _FORMS_A_SECOND, _FORMS_AT_ONCE = 0.1, 12  # each is another FFmpeg, and a break for viewers
 
 
@@ -50,15 +50,15 @@ class Session:
     """Reads one publisher's stream and keeps the renditions coming until the publisher is gone."""
 
     def __init__(
-        self, name: str, key: str, stream: Stream, player: rtmp.Player, around: Surroundings, *, client: str
+        self, name: str, key: str, stream: Stream, source: Source, around: Surroundings, *, client: str
     ) -> None:
         self.name = name
         self.stream = stream
         self.client = client  # nginx's number for the publisher's connection
         self.key = key
-        self.intake = Intake(player)
+        self.intake = Intake(source)
         self.first_segment_seconds: float | None = None
-        self._player = player
+        self._source = source
         self._around = around
         self._began = time.monotonic()
         self._fitness = Fitness(
@@ -77,9 +77,7 @@ class Session:
         self._misfit: str | None = None  # what is wrong with the picture itself, whatever was seen of it over time
         self._charged_for: Generation | None = None
         self._lost_at: int | None = None  # since when encoding cannot go on without a key frame
-        self._left_out = 0  # encoded renditions, because FFmpeg did not keep up
-        self._left_out_at = 0
-        self._broadcasts_then = 0
+        self._left_out = LeftOut(len(around.settings.ladder) - 1)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopping = asyncio.Event()
 
@@ -101,7 +99,7 @@ class Session:
     @property
     def slowest_dts(self) -> int:
         """How far the slowest rendition got, ms."""
-        return min((rendition.newest_dts for rendition in self.renditions), default=-1)
+        return min((each.segmenter.newest_dts for each in self.renditions), default=-1)
 
     @property
     def lag_ms(self) -> int:
@@ -148,7 +146,7 @@ class Session:
         finally:
             reading.cancel()
             stopping.cancel()
-            self._player.close()
+            self._source.close()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await reading
             await self._finish()
@@ -156,42 +154,61 @@ class Session:
     async def _finish(self) -> None:
         if self._program:
             await self._program.finish()
-        self.stream.finish_session()
+        self.stream.finish_session(asyncio.get_running_loop().time())
 
     async def _read(self) -> None:
+        clock = asyncio.get_running_loop()
         async for packet in self.intake.packets():
             if isinstance(packet, VideoPacket):
-                self._forward(packet)
+                self._forward(packet, clock.time())
             else:
                 for rendition in self.renditions:
-                    rendition.flush()
+                    rendition.segmenter.flush(clock.time())
 
     # --- pictures ---
 
-    def _forward(self, packet: VideoPacket) -> None:
+    def _forward(self, packet: VideoPacket, now: float) -> None:
+        self._note_what_changed(packet)
+        while not isinstance(decision := decide(packet, self._facts(packet)), GoOn):
+            self._carry_out(decision, packet, now)
+        program = self._program
+        assert program
+        self._fitness.see(packet, program.generation)
+        self._take_stock(packet, program)
+        program.feed(packet, now)
+        self._cache.add(packet)
+        self._cache.trim(program.resume_point if program.encoded else packet.pts)
+        self._note_first_segment()
+
+    def _note_what_changed(self, packet: VideoPacket) -> None:
         change = self.intake.take_change()
         self._due = self._due or change
         if self.intake.jumps != self._jumps:
             self._jumps = self.intake.jumps
             self._wall_offset = None
             self._due = self._due or "the source's clock jumped"
-        if packet.key and self._room_again(packet):
-            self._left_out, self._due = 0, self._due or "there may be room for all renditions again"
-        if packet.key and self._due:
-            self._begin(packet)
-        elif self._lost_at is not None and packet.dts - self._lost_at > _KEY_FRAME_PATIENCE_MS:
-            # A reconnect brings one: the only way back to a picture.
-            self._fail(UnsupportedSourceError(f"encoding waits for a key frame for over 30 s; {KEY_FRAME_ADVICE}"))
-        program = self._program
-        assert program
-        if program.copied and (reason := self._fitness.why_not_copy(packet, segment_began=program.copied[0].position)):
-            program = self._change_over(reason)
-        self._fitness.see(packet, program.generation)
-        self._take_stock(packet, program)
-        program.feed(packet)
-        self._cache.add(packet)
-        self._cache.trim(program.resume_point if program.encoded else packet.pts)
-        self._note_first_segment()
+        admission = self._around.admission
+        if packet.key and self._left_out.try_again(packet.dts, admission.broadcasts, admission.excess):
+            self._left_out.reset()
+            self._due = self._due or "there may be room for all renditions again"
+
+    def _facts(self, packet: VideoPacket) -> Facts:
+        copied = self._program.copied if self._program else []
+        began = copied[0].segmenter.position if copied else 0
+        return Facts(
+            due=self._due,
+            misfit=self._fitness.why_not_copy(packet, segment_began=began) if copied else None,
+            lost_ms=None if self._lost_at is None else packet.dts - self._lost_at,
+        )
+
+    def _carry_out(self, decision: Decision, packet: VideoPacket, now: float) -> None:
+        match decision:
+            case Begin():
+                self._begin(packet, now)
+            case EncodeTop(reason):
+                self._change_over(reason, now)
+            case GiveUp(text):
+                raise UnsupportedSourceError(text)
 
     def _take_stock(self, packet: VideoPacket, program: Program) -> None:
         """What the broadcast costs, once that is known; and whether the key may begin with copying next time."""
@@ -204,9 +221,9 @@ class Session:
 
     # --- programs ---
 
-    def _begin(self, packet: VideoPacket) -> None:
+    def _begin(self, packet: VideoPacket, now: float) -> None:
         """A new generation from this key frame on."""
-        if not self._forms.take(1, time.monotonic()):
+        if not self._forms.take(1, now):
             raise UnsupportedSourceError(f"begins anew again and again, now because: {self._due}")
         settings = self._around.settings
         source = self._picture()
@@ -229,10 +246,10 @@ class Session:
         )
         self._due = None
         if self._program:
-            self._program.retire()
+            self._program.retire(now)
         self._cache.clear()
-        keys = KeyFrames() if copying else KeyFrames(every_seconds=settings.segment_seconds)
-        self._start(plans, self._generation(packet.pts, every_key=not copying), keys)
+        keys = KeyFrames() if copying else KeyFrames(every_ms=settings.segment_ms)
+        self._start(plans, self._generation(packet.pts, every_key=not copying), keys, now)
 
     def _make_room(self, source: Picture) -> None:
         """A picture larger than 1080p takes more than the door has asked for: it gets what is free, or has to go.
@@ -246,7 +263,7 @@ class Session:
                 " are free; send at most 1920x1080"
             )
 
-    def _change_over(self, reason: str) -> Program:
+    def _change_over(self, reason: str, now: float) -> None:
         """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
         settings = self._around.settings
         start = self._fitness.newest_pts + 1
@@ -258,12 +275,14 @@ class Session:
         self._around.memory.remember(self.key, reason)
         plans = self._plan(copy=False)
         if self._program:
-            self._program.retire(sound_until=start)
-        keys = KeyFrames(start_ms=start, every_seconds=settings.segment_seconds)
-        return self._start(plans, self._generation(start, every_key=True), keys)
+            self._program.retire(now, sound_until=start)
+        keys = KeyFrames(start_ms=start, every_ms=settings.segment_ms)
+        self._start(plans, self._generation(start, every_key=True), keys, now)
 
     def _plan(self, *, copy: bool) -> tuple[ladder.RenditionPlan, ...]:
-        return ladder.lighter(ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out)
+        return ladder.lighter(
+            ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out.count
+        )
 
     def _cost(self, plans: Sequence[ladder.RenditionPlan]) -> int:
         return ladder.cost(plans, self.intake.meter.frame_rate, self._picture().pixels)
@@ -280,18 +299,8 @@ class Session:
     def _fell_behind(self) -> None:
         """FFmpeg does not keep up: from the next key frame on with a rendition less, or only from there on."""
         self._around.metrics.emit({ENCODER_BEHIND: 1}, properties={"stream": self.label})
-        self._left_out = min(self._left_out + 1, len(self._around.settings.ladder) - 1)
-        self._left_out_at = self.intake.last_dts
-        self._broadcasts_then = self._around.admission.broadcasts
+        self._left_out.one_more(self.intake.last_dts, self._around.admission.broadcasts)
         self._lost("FFmpeg did not keep up")
-
-    def _room_again(self, packet: VideoPacket) -> bool:
-        """Whether to try all renditions again: another broadcast left, or what slowed this one may have passed."""
-        admission = self._around.admission
-        long_ago = packet.dts - self._left_out_at > _TRY_AGAIN_AFTER_MS
-        return self._left_out > 0 and (
-            admission.broadcasts < self._broadcasts_then or (long_ago and not admission.excess)
-        )
 
     def _picture(self) -> Picture:
         assert self.intake.video_config
@@ -310,7 +319,9 @@ class Session:
             every_key=every_key,
         )
 
-    def _start(self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames) -> Program:
+    def _start(
+        self, plans: Sequence[ladder.RenditionPlan], generation: Generation, keys: KeyFrames, now: float
+    ) -> None:
         config = self.intake.video_config
         assert config
         self.stream.sound = generation.soundtrack.sound
@@ -322,7 +333,7 @@ class Session:
             plans,
             config,
             self._cache,
-            segment_seconds=self._around.settings.segment_seconds,
+            segment_ms=self._around.settings.segment_ms,
             patience_seconds=self._around.settings.encoder_patience_seconds,
             events=Events(
                 advanced=self._note_first_segment,
@@ -335,13 +346,15 @@ class Session:
         )
         if not self._program.copied:
             self._charge(self._program)
-        self._program.start(keys, after=before)
-        return self._program
+        self._program.start(keys, now, after=before)
 
     def _note_first_segment(self) -> None:
         """Once, when every rendition has a whole segment of this session."""
         if self.first_segment_seconds is not None or not all(
-            any(segment.complete and segment.boundary.generation.session == self.name for segment in each.segments)
+            any(
+                segment.complete and segment.boundary.generation.session == self.name
+                for segment in each.window.segments
+            )
             for each in self.renditions
         ):
             return

@@ -7,14 +7,17 @@ import asyncio
 import gzip
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode
+from weakref import WeakKeyDictionary
 
 from origin.packaging import playlists
-from origin.packaging.packager import Part, Rendition, Segment
+from origin.packaging.rendition import Rendition
+from origin.packaging.segments import Part, Segment
 from origin.packaging.stream import Stream
+from origin.packaging.window import Window
 from origin.settings import Settings
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
@@ -80,41 +83,31 @@ class Directives:
 _NO_DIRECTIVES = Directives()
 
 
-@dataclass(slots=True)
-class Audience:
-    """Playlist requests since the last look, from which the number of viewers is estimated."""
-
-    blocking: int = 0
-    plain: int = 0
-
-    def count(self, seconds: float, *, part_seconds: float, segment_seconds: float) -> int:
-        """Low-latency players ask once a part, ordinary ones once a segment. Counting starts over."""
-        estimate = (self.blocking * part_seconds + self.plain * segment_seconds) / seconds
-        self.blocking = self.plain = 0
-        return round(estimate)
-
-
 class Delivery:
     """Answers requests below /hls/ from the streams of this task."""
 
     def __init__(self, streams: Mapping[str, Stream], settings: Settings) -> None:
-        self.audience: dict[str, Audience] = {}
         self._streams = streams
         self._settings = settings
+        self._rendered: WeakKeyDictionary[Window, _Rendered] = WeakKeyDictionary()
         # Whole pictures make parts shorter than what was asked for; the target is what none exceeds.
-        self._advance_parts = 3 / settings.part_seconds if settings.part_seconds < 1 else 3
+        self._advance_parts = max(3, 3000 / settings.part_ms)
 
     @property
     def longest_hold_seconds(self) -> float:
         """No request waits for longer than this."""
         blocked = _BLOCKED_TARGET_DURATIONS * math.ceil(self._settings.segment_seconds)
-        return max(_READY_SECONDS, blocked, _PART_PATIENCE * self._settings.part_seconds)
+        return max(_READY_SECONDS, blocked, self._part_patience_seconds)
+
+    @property
+    def _part_patience_seconds(self) -> float:
+        return _PART_PATIENCE * self._settings.part_ms / 1000
 
     def stream(self, playback_id: str) -> Stream | None:
         return self._streams.get(playback_id)
 
-    async def get(self, path: str, query: str, *, gzip_accepted: bool, viewers: int = 1) -> Response:
-        """The response to `GET /hls/<path>?<query>`, asked by so many viewers."""
+    async def get(self, path: str, query: str, *, gzip_accepted: bool) -> Response:
+        """The response to `GET /hls/<path>?<query>`."""
         playback_id, _, rest = path.partition("/")
         stream = self._streams.get(playback_id)
         if stream is None:
@@ -126,8 +119,8 @@ class Delivery:
         if rendition is None:
             return NOT_FOUND
         if file == "index.m3u8":
-            return await self._playlist(stream, rendition, query, gzip_accepted=gzip_accepted, viewers=viewers)
-        return await self._media(rendition, file)
+            return await self._playlist(stream, rendition, query, gzip_accepted=gzip_accepted)
+        return await self._media(rendition.window, file)
 
     async def _multivariant(self, stream: Stream, *, gzip_accepted: bool) -> Response:
         try:
@@ -136,8 +129,8 @@ class Delivery:
                     await asyncio.sleep(_POLL_SECONDS)
                 # A first part tells all that is said here, and players get ready while the first segment grows.
                 for rendition in list(stream.renditions.values()):
-                    while not rendition.segments:
-                        await rendition.changed()
+                    while not rendition.window.begun:
+                        await rendition.window.changed()
         except TimeoutError:
             return NOT_FOUND
         if not stream.renditions:
@@ -145,38 +138,34 @@ class Delivery:
         text = playlists.multivariant(variant(stream, rendition) for rendition in stream.renditions.values())
         return _playlist(_Body.of(text), gzip_accepted=gzip_accepted)
 
-    async def _playlist(
-        self, stream: Stream, rendition: Rendition, query: str, *, gzip_accepted: bool, viewers: int
-    ) -> Response:
+    async def _playlist(self, stream: Stream, rendition: Rendition, query: str, *, gzip_accepted: bool) -> Response:
         try:
             directives = Directives.parse(query)
         except BadDirectiveError:
             return _TOO_FAR
-        audience = self.audience.setdefault(stream.playback_id, Audience())
+        window = rendition.window
         if directives.msn is None:
-            audience.plain += viewers
             # A playlist without a whole segment makes players back off: hold it until there is one.
-            if not await _until(rendition, lambda: rendition.playable, _READY_SECONDS):
+            if not await _until(window, lambda: window.playable, _READY_SECONDS):
                 return NOT_FOUND
         else:
-            audience.blocking += viewers
             msn, part = directives.msn, directives.part
-            if self._too_far(rendition, msn, part):
+            if self._too_far(window, msn, part):
                 return _TOO_FAR
             patience = _BLOCKED_TARGET_DURATIONS * stream.timeline.target_duration
-            if not rendition.has(msn, part) and not await _until(rendition, lambda: rendition.has(msn, part), patience):
+            if not await _until(window, lambda: window.has(msn, part), patience):
                 return _LATE
         # Each playlist reports on all others (RFC 8216bis B.1), so that each of these must have begun.
         for other in list(stream.renditions.values()):
-            if not await _until(other, partial(_begun, other), _READY_SECONDS):
+            if not await _until(other.window, partial(_begun, other), _READY_SECONDS):
                 return _LATE
         return _playlist(self._body(stream, rendition, skip=directives.skip), gzip_accepted=gzip_accepted)
 
-    def _too_far(self, rendition: Rendition, msn: int, part: int | None) -> bool:
-        if rendition.ended:
+    def _too_far(self, window: Window, msn: int, part: int | None) -> bool:
+        if window.ended:
             return False
-        next_msn, next_part = rendition.next_part
-        last = rendition.segments[-1].msn if rendition.segments else next_msn - 1
+        next_msn, next_part = window.next_part
+        last = window.segments[-1].msn if window.segments else next_msn - 1
         if part is None or msn < next_msn:
             return msn > last + 2
         # Of a segment after the next part's nothing is known but that it begins with part 0: without a limit, every
@@ -185,25 +174,26 @@ class Delivery:
         return msn > last + 2 or part > begun + self._advance_parts
 
     def _body(self, stream: Stream, rendition: Rendition, *, skip: bool) -> "_Body":
+        rendered = self._rendered.get(rendition.window)
+        if rendered is None or rendered.version != rendition.window.version:
+            rendered = self._rendered[rendition.window] = _Rendered(rendition.window.version)
         # What it reports on others changes with it, a part at most behind them, but for which of them there are.
         kind = (skip, sum(map(_begun, stream.renditions.values())))
-        body = rendition.rendered.get(kind)
-        if not isinstance(body, _Body):
+        if kind not in rendered.bodies:
             form = playlists.Form(
-                target_duration=stream.timeline.target_duration,
-                part_target=stream.part_target_ms / 1000,
+                target_seconds=stream.timeline.target_duration,
+                part_target_ms=stream.part_target_ms,
                 listed_segments=self._settings.playlist_segments,
             )
-            body = _Body.of(playlists.media(rendition, stream.renditions, form, skip=skip))
-            rendition.rendered[kind] = body
-        return body
+            windows = {name: each.window for name, each in stream.renditions.items()}
+            rendered.bodies[kind] = _Body.of(playlists.media(rendition.name, windows, form, skip=skip))
+        return rendered.bodies[kind]
 
-    async def _media(self, rendition: Rendition, file: str) -> Response:
-        media = rendition.media.get(file)
-        if media is None and file == rendition.hint:
-            patience = _PART_PATIENCE * self._settings.part_seconds
-            await _until(rendition, lambda: file in rendition.media, patience)
-            media = rendition.media.get(file)
+    async def _media(self, window: Window, file: str) -> Response:
+        media = window.media.get(file)
+        if media is None and file == window.hint:
+            await _until(window, lambda: file in window.media, self._part_patience_seconds)
+            media = window.media.get(file)
         match media:
             case Part():
                 return Response(200, media.data, "video/mp4", FOR_GOOD)
@@ -216,16 +206,16 @@ class Delivery:
 
 
 def _begun(rendition: Rendition) -> bool:
-    return bool(rendition.segments)
+    return rendition.window.begun
 
 
-async def _until(rendition: Rendition, condition: Callable[[], bool], seconds: float) -> bool:
+async def _until(window: Window, condition: Callable[[], bool], seconds: float) -> bool:
     if condition():
         return True
     try:
         async with asyncio.timeout(seconds):
             while not condition():
-                await rendition.changed()
+                await window.changed()
     except TimeoutError:
         return False
     return True
@@ -249,24 +239,32 @@ class _Body:
         return self.packed
 
 
+@dataclass(slots=True)
+class _Rendered:
+    """A window's playlists as they are at a version of it, by what else makes them differ."""
+
+    version: int
+    bodies: dict[tuple[bool, int], _Body] = field(default_factory=dict)
+
+
 def _playlist(body: _Body, *, gzip_accepted: bool) -> Response:
     return Response(200, body.gzipped if gzip_accepted else body.plain, PLAYLIST_TYPE, gzipped=gzip_accepted)
 
 
 def variant(stream: Stream, rendition: Rendition) -> playlists.Variant:
     """A rendition's line in the multivariant playlist: what was measured, and never less than what was configured."""
-    picture, sound = rendition.picture, stream.sound
+    picture, sound, rates = rendition.segmenter.picture, stream.sound, rendition.rates
     assert picture
     assert sound
     video_kbps, audio_kbps = stream.kbps[rendition.name]
-    average = max((video_kbps + audio_kbps) * 1000, rendition.average_kbps * 1000)
-    peak = max(average * 1.1, rendition.peak_kbps * 1100)
+    average = max((video_kbps + audio_kbps) * 1000, rates.average_kbps * 1000)
+    peak = max(average * 1.1, rates.peak_kbps * 1100)
     return playlists.Variant(
         name=rendition.name,
         bandwidth=round(peak),
         average_bandwidth=round(average),
         width=picture.width,
         height=picture.height,
-        frame_rate=rendition.frame_rate,
-        codecs=f"{rendition.codec},{sound.codec_name}",
+        frame_rate=rates.frame_rate,
+        codecs=f"{rendition.segmenter.codec},{sound.codec_name}",
     )

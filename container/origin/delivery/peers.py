@@ -13,7 +13,7 @@ from yarl import URL
 from origin.cluster.registry import Answer, Holder
 from origin.delivery.answers import Response
 
-HOP = "X-Origin-Hop"  # for how many viewers another task asks
+HOP = "X-Origin-Hop"  # another task asks
 ROOM = "/peer/make-room/"
 STATUS_OF_ANSWER = {Answer.WELL: 409, Answer.YIELDED: 200, Answer.ABSENT: 404}
 
@@ -78,7 +78,7 @@ class Peers:
         except (aiohttp.ClientError, TimeoutError):
             return Answer.SILENT
 
-    async def get(self, holder: Holder, target: str, *, viewers: int, seconds: float) -> Response:
+    async def get(self, holder: Holder, target: str, *, seconds: float) -> Response:
         """The holder's own answer to `/hls/<target>`, playlists compressed.
 
         Raises:
@@ -90,7 +90,7 @@ class Peers:
         self._asked[holder.address] += 1
         # No limit for connecting as such: it would count against requests that are held.
         limit = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
-        headers = {HOP: str(viewers), "Accept-Encoding": "gzip"}
+        headers = {"Accept-Encoding": "gzip"}
         url = URL(f"{holder.address}/hls/{target}", encoded=True)
         try:
             async with self._http.get(url, timeout=limit, headers=headers, allow_redirects=False) as response:

@@ -5,7 +5,6 @@ import gzip
 import logging
 import re
 import time
-from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
@@ -28,7 +27,6 @@ _HANDOVERS = 2  # the holder asked first, and the one after it
 _SPARE_SECONDS = 5
 _LOOK_SECONDS = 1
 _COMPLAIN_SECONDS = 10
-_UNREPORTED = 10_000
 _BUSY = Response(503, b"too much is being asked, ask again\n")
 _BAD_DIRECTIVES = "_HLS_msn="  # stands for all that do not parse
 
@@ -38,18 +36,17 @@ class _Question(NamedTuple):
 
     playback_id: str
     target: str
-    audience: tuple[str, bool] | None  # of a media playlist: whose viewers ask, and whether they block
 
     @classmethod
     def of(cls, playback_id: str, path: str, query: str) -> "_Question":
         if not path.endswith("/index.m3u8"):
-            return cls(playback_id, path, None)
+            return cls(playback_id, path)
         try:
             directives = Directives.parse(query)
         except BadDirectiveError:
-            return cls(playback_id, f"{path}?{_BAD_DIRECTIVES}", None)
+            return cls(playback_id, f"{path}?{_BAD_DIRECTIVES}")
         text = directives.query
-        return cls(playback_id, f"{path}?{text}" if text else path, (playback_id, directives.msn is not None))
+        return cls(playback_id, f"{path}?{text}" if text else path)
 
 
 class Router:
@@ -64,19 +61,18 @@ class Router:
         self._patience = delivery.longest_hold_seconds + _SPARE_SECONDS
         # Local streams that another task was seen to go on with: their end is not the end of the broadcast.
         self._superseded: WeakSet[Stream] = WeakSet()
-        self._viewers: Counter[tuple[str, bool]] = Counter()  # who asked since the holder was last told
         self._failures = self._unlogged = self._refusals = 0
         self._complained = float("-inf")
 
-    async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: int = 0) -> Response:
+    async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: bool = False) -> Response:
         """The response to `GET /hls/<path>?<query>`.
 
-        `hop`: another task asks, for so many viewers. It gets what there is here, and nobody else is asked: two tasks
+        `hop`: another task asks. It gets what there is here, and nobody else is asked: two tasks
         that take each other for the holder make no loop.
         """
         playback_id = path.partition("/")[0]
         if self._registry.holds(playback_id):
-            return await self._delivery.get(path, query, gzip_accepted=gzip_accepted, viewers=hop or 1)
+            return await self._delivery.get(path, query, gzip_accepted=gzip_accepted)
         if not _PATH.fullmatch(path) or (hop and not self._delivery.stream(playback_id)):
             return NOT_FOUND
         try:
@@ -85,13 +81,13 @@ class Router:
             self._refusals += 1
             return _BUSY
 
-    async def _route(self, path: str, query: str, *, gzip_accepted: bool, hop: int) -> Response:
+    async def _route(self, path: str, query: str, *, gzip_accepted: bool, hop: bool) -> Response:
         playback_id = path.partition("/")[0]
         failed: Holder | None = None
         for _ in range(_HANDOVERS):
             holder = await self._registry.holder(playback_id)
             if self._is_here(playback_id, holder):
-                return await self._delivery.get(path, query, gzip_accepted=gzip_accepted, viewers=hop or 1)
+                return await self._delivery.get(path, query, gzip_accepted=gzip_accepted)
             if holder is None or holder in {self._registry.me, failed} or hop:
                 break
             response = await self._from(holder, _Question.of(playback_id, path, query))
@@ -124,14 +120,11 @@ class Router:
 
     async def _from(self, holder: Holder, question: _Question) -> Response | None:
         """The holder's answer; None if there is none to be had."""
-        if question.audience:
-            self._count(question.audience)
         key = f"{holder.task}/{question.target}"
         return self._cache.get(key) or await self._fetching.get(key, lambda: self._fetch(holder, question, key))
 
     async def _fetch(self, holder: Holder, question: _Question, key: str) -> Response | None:
-        viewers = self._viewers.pop(question.audience, 1) if question.audience else 1
-        asking = asyncio.create_task(self._peers.get(holder, question.target, viewers=viewers, seconds=self._patience))
+        asking = asyncio.create_task(self._peers.get(holder, question.target, seconds=self._patience))
         leaving = asyncio.create_task(self._left(holder, question.playback_id))
         try:
             await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -154,11 +147,6 @@ class Router:
             with suppress(RegistryBusyError):  # then nothing tells that it left
                 if await self._registry.holder(playback_id) != holder:
                     return
-
-    def _count(self, audience: tuple[str, bool]) -> None:
-        if len(self._viewers) >= _UNREPORTED and audience not in self._viewers:
-            self._viewers.clear()  # an estimate may start over; memory may not grow by what strangers ask for
-        self._viewers[audience] += 1
 
     def _complain(self, holder: Holder, error: PeerError) -> None:
         self._failures += 1

@@ -16,7 +16,6 @@ from origin.delivery.peers import HOP, ROOM, STATUS_OF_ANSWER
 from origin.delivery.routing import Router
 
 _NOTHING = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
-_COUNT = re.compile(r"[1-9][0-9]{0,5}")
 _OF_A_BALANCER = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Amzn-Trace-Id")
 _COPIED_BYTES = 16 << 10
 _PREFLIGHT = {
@@ -59,16 +58,13 @@ def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer
     return Server(handle)
 
 
-def _hop(request: web.BaseRequest) -> int:
-    """For how many viewers another task asks, directly; 0 when a viewer asks.
+def _hop(request: web.BaseRequest) -> bool:
+    """Whether another task asks, directly.
 
     What comes through the load balancer is no task's request, whatever a viewer puts into the one header: the load
     balancer adds others, and tasks never do. (CloudFront does not even pass the first one on.)
     """
-    viewers = request.headers.get(HOP)
-    if viewers is None or any(name in request.headers for name in _OF_A_BALANCER):
-        return 0
-    return int(viewers) if _COUNT.fullmatch(viewers) else 1
+    return HOP in request.headers and not any(name in request.headers for name in _OF_A_BALANCER)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

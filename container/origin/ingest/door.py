@@ -16,8 +16,10 @@ from origin.cluster.renewal import keep
 from origin.ingest import rtmp
 from origin.ingest.authorization import Authority
 from origin.ingest.refusals import Refusals
+from origin.ingest.rtmp_source import RtmpSource
 from origin.ingest.verdict import NAME, BackendUnavailableError, UnauthorizedError
 from origin.logs import fingerprint
+from origin.packaging.catalogue import Catalogue
 from origin.packaging.stream import Stream
 
 _LOG = logging.getLogger(__name__)
@@ -75,10 +77,12 @@ Drop = Callable[[str, str], Awaitable[None]]
 class Ingest:
     """Lets publishers in, runs their sessions, and sends them away."""
 
-    def __init__(self, around: Surroundings, backend: Authority, registry: StreamRegistry, drop: Drop) -> None:
+    def __init__(
+        self, around: Surroundings, catalogue: Catalogue, backend: Authority, registry: StreamRegistry, drop: Drop
+    ) -> None:
         """`drop` makes nginx hang up on the publisher of a name, if it is still that connection."""
-        self.streams: dict[str, Stream] = {}
         self.draining = False
+        self._catalogue = catalogue
         self._around = around
         self._backend = backend
         self._registry = registry
@@ -135,7 +139,8 @@ class Ingest:
         except RegistryUnavailableError as error:
             raise RefusedError("registry_unavailable", str(error)) from None
         else:
-            session = Session(name, publisher.name, stream, player, around, client=publisher.client)
+            source = RtmpSource(player)
+            session = Session(name, publisher.name, stream, source, around, client=publisher.client)
             around.admission.hand_over(claim, session)
         finally:
             around.admission.release(claim)
@@ -148,18 +153,16 @@ class Ingest:
 
     async def _stream(self, publisher: Publisher, playback_id: str, session: str) -> Stream:
         grant = await self._registry.acquire(playback_id, session)
-        stream = self.streams.get(playback_id)
-        if stream is None or stream.ended or grant.by_another:
+        stream = None if grant.by_another else self._catalogue.go_on(playback_id)
+        if stream is None:
             label = fingerprint(publisher.name) if playback_id == publisher.name else playback_id
-            settings = self._around.settings
-            stream = Stream(playback_id, label, settings, grant.position, continued=grant.continued)
-            self.streams[playback_id] = stream
+            stream = self._catalogue.begin(playback_id, label, grant.position, continued=grant.continued)
         return stream
 
     async def _listen(self, publisher: Publisher, stream: Stream, session: str) -> rtmp.Player:
         try:
             return await rtmp.Player.connect("127.0.0.1", publisher.port, APP, publisher.name)
-        except (OSError, TimeoutError) as error:
+        except (OSError, EOFError, TimeoutError, rtmp.RtmpError) as error:  # EOFError: it hung up in the handshake
             await self._registry.release(stream.playback_id, session, stream.position)
             raise RefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None
 
@@ -233,8 +236,7 @@ class Ingest:
         # For a publisher that is gone already this does nothing.
         await self._drop(session.key, session.client)
         if keeping.done():  # another task has the stream now, and what is here must not be taken for it
-            if self.streams.get(playback_id) is session.stream:
-                del self.streams[playback_id]
+            self._catalogue.forget(session.stream)
         else:
             keeping.cancel()
         await self._registry.release(playback_id, session.name, session.stream.position)
@@ -243,20 +245,13 @@ class Ingest:
     def sweep(self) -> None:
         """End streams whose publisher did not come back, and forget the ones that ended a while ago."""
         self._refusals.sweep()
-        now = time.monotonic()
-        settings = self._around.settings
-        for playback_id, stream in list(self.streams.items()):
-            lock = self._locks.get(playback_id)
-            if playback_id in self._live or stream.live or (lock and lock.locked()):
-                continue  # live, or a publisher is being let in right now
-            quiet = now - stream.quiet_since
-            over = quiet > settings.end_after_seconds + settings.forget_after_seconds
-            if over or not stream.renditions:
-                del self.streams[playback_id]
-                self._locks.pop(playback_id, None)
-            elif quiet > settings.end_after_seconds and not stream.ended:
-                stream.end()
-                _LOG.info("stream ended", extra={"stream": stream.label})
+        for playback_id in self._catalogue.sweep(time.monotonic(), self._busy):
+            self._locks.pop(playback_id, None)
+
+    def _busy(self, playback_id: str) -> bool:
+        """Whether a publisher has the id, or is being let in right now."""
+        lock = self._locks.get(playback_id)
+        return playback_id in self._live or bool(lock and lock.locked())
 
     async def close(self) -> None:
         """Send every publisher away and finish every playlist."""
@@ -266,8 +261,7 @@ class Ingest:
         tasks = {live.task for live in self._live.values()}
         if tasks:
             await asyncio.wait(tasks, timeout=10)
-        for stream in self.streams.values():
-            stream.end()
+        self._catalogue.end()
 
 
 def _session_name() -> str:

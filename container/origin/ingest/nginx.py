@@ -5,7 +5,6 @@ A worker takes all its connections along when it dies: several nginx share the p
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import re
@@ -27,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 _LOG.addFilter(Sparing(lines=100, seconds=10))  # strangers can make it say something for each connection
 _TEMPLATE = Path(__file__).parents[2] / "nginx" / "nginx.conf.template"
 
+# An origin that is killed outright must not leave its ports taken.
+_UNTIL_ORIGIN_ENDS = ("setpriv", "--pdeathsig", "TERM", "--")
 _LOOK_SECONDS = 1.0
 _START_SECONDS = 0.1
 # A worker that does not answer twice in a row, for so long each time, hangs. Once may be a machine that slept.
@@ -48,11 +49,6 @@ def render(settings: Settings, number: str, run: Path, play_port: int) -> str:
         instance=number,
         app=APP,
     )
-
-
-def _end_with_parent() -> None:
-    """Linux's PR_SET_PDEATHSIG: an origin that is killed outright must not leave its ports taken."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _environment(sockets: Sequence[int]) -> dict[str, str]:
@@ -98,14 +94,13 @@ class Nginx:
         config.write_text(render(self._settings, self.number, self._run, self.play_port))
         inherited = [each.fileno() for each in self._sockets]
         self._process = await asyncio.create_subprocess_exec(
-            "nginx", "-c", str(config), "-p", str(self._run), "-e", "stderr",
+            *_UNTIL_ORIGIN_ENDS, "nginx", "-c", str(config), "-p", str(self._run), "-e", "stderr",
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env=_environment(inherited),
             pass_fds=inherited,
             start_new_session=True,  # a group of its own: its worker can be ended with it
-            preexec_fn=_end_with_parent,  # one system call, no locks; origin has no threads by then
         )  # fmt: skip
 
     async def run(self) -> str:

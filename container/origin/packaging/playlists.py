@@ -1,17 +1,20 @@
-"""Playlists as text: multivariant and media playlists with Low-Latency HLS (RFC 8216bis).
+"""Playlists: multivariant and media playlists with Low-Latency HLS (RFC 8216bis).
 
 Ordinary players use the same playlists: they leave out what they do not know.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from origin.packaging.packager import Rendition, Segment
+from origin.packaging import tags
+from origin.packaging.rates import usual_rate
+from origin.packaging.segments import Segment
+from origin.packaging.tags import Line
+from origin.packaging.window import Window
 
+_VERSION = 9
 # 4.4.4.9: parts are for the live edge; three target durations from the end they may go.
 _SEGMENTS_WITH_PARTS = 3
-_USUAL_RATES = (10, 12, 12.5, 15, 20, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,126 +30,112 @@ class Variant:
     codecs: str
 
 
-def multivariant(variants: Iterable[Variant]) -> str:
-    lines = ["#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    for variant in variants:
-        lines += [
-            _stream_inf(variant),
-            f"{variant.name}/index.m3u8",
-        ]
-    return _text(lines)
-
-
-def _stream_inf(variant: Variant) -> str:
-    return (
-        f"#EXT-X-STREAM-INF:BANDWIDTH={variant.bandwidth},AVERAGE-BANDWIDTH={variant.average_bandwidth},"
-        f"RESOLUTION={variant.width}x{variant.height},FRAME-RATE={usual_rate(variant.frame_rate):.3f},"
-        f'CODECS="{variant.codecs}"'
-    )
-
-
-def usual_rate(measured: float) -> float:
-    """The rate that a measured one stands for: a clock in milliseconds shows 29.97 as 29.9 something."""
-    nearest = min(_USUAL_RATES, key=lambda rate: abs(rate - measured))
-    return nearest if abs(nearest - measured) < 0.02 * nearest else measured
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What is the same in every playlist of a stream; seconds."""
+    """What is the same in every playlist of a stream."""
 
-    target_duration: int
-    part_target: float
+    target_seconds: int
+    part_target_ms: int
     listed_segments: int
 
     @property
-    def part_hold_back(self) -> float:
+    def part_hold_back_ms(self) -> int:
         """At least twice, better three times the part target (4.4.3.8)."""
-        return 3 * self.part_target
+        return 3 * self.part_target_ms
 
     @property
-    def hold_back(self) -> str:
-        return f"PART-HOLD-BACK={self.part_hold_back:.3f},CAN-SKIP-UNTIL={self.skip_until:.1f}"
-
-    @property
-    def skip_until(self) -> float:
+    def skip_until_ms(self) -> int:
         """At least six target durations (4.4.3.8)."""
-        return 6 * self.target_duration
+        return 6 * self.target_seconds * 1000
 
 
-def media(rendition: Rendition, others: Mapping[str, Rendition], form: Form, *, skip: bool = False) -> str:
-    """The media playlist of a rendition; with `skip` a delta update (4.4.5.2) where there is something to leave out."""
-    segments = listed(rendition, form)
-    lines = [
-        "#EXTM3U",
-        "#EXT-X-VERSION:9",
-        f"#EXT-X-TARGETDURATION:{form.target_duration}",
-        f"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,{form.hold_back}",
-        f"#EXT-X-PART-INF:PART-TARGET={form.part_target:.3f}",
-        f"#EXT-X-MEDIA-SEQUENCE:{segments[0].msn if segments else rendition.next_part[0]}",
-    ]
+def multivariant(variants: Iterable[Variant]) -> str:
+    return tags.text(_multivariant(variants))
+
+
+def _multivariant(variants: Iterable[Variant]) -> Iterator[Line]:
+    yield from (tags.ExtM3u(), tags.Version(_VERSION), tags.IndependentSegments())
+    for variant in variants:
+        yield tags.StreamInf(
+            variant.bandwidth,
+            variant.average_bandwidth,
+            (variant.width, variant.height),
+            usual_rate(variant.frame_rate),
+            variant.codecs,
+        )
+        yield f"{variant.name}/index.m3u8"
+
+
+def media(name: str, windows: Mapping[str, Window], form: Form, *, skip: bool = False) -> str:
+    """The media playlist of one of the renditions, with reports on the others.
+
+    With `skip` it is a delta update (4.4.5.2) where there is something to leave out.
+    """
+    return tags.text(_media(name, windows, form, skip=skip))
+
+
+def _media(name: str, windows: Mapping[str, Window], form: Form, *, skip: bool) -> Iterator[Line]:
+    window = windows[name]
+    segments = listed(window, form)
+    yield from (tags.ExtM3u(), tags.Version(_VERSION), tags.TargetDuration(form.target_seconds))
+    yield tags.ServerControl(
+        can_block_reload=True, part_hold_back_ms=form.part_hold_back_ms, can_skip_until_ms=form.skip_until_ms
+    )
+    yield tags.PartInf(form.part_target_ms)
+    yield tags.MediaSequence(segments[0].msn if segments else window.next_part[0])
     if segments:
         first = segments[0].boundary
-        lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{first.discontinuity_sequence - first.discontinuity}")
-    lines.append("#EXT-X-INDEPENDENT-SEGMENTS")
+        yield tags.DiscontinuitySequence(first.discontinuity_sequence - first.discontinuity)
+    yield tags.IndependentSegments()
     skipped = _skippable(segments, form) if skip else 0
     if skipped:
-        lines.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}")
-    lines += _segments(segments, skipped)
-    if rendition.ended:
-        lines.append("#EXT-X-ENDLIST")
-    else:
-        if hint := rendition.hint:
-            lines.append(f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{hint}"')
-        lines += [_report(other) for other in others.values() if other is not rendition and other.segments]
-    return _text(lines)
+        yield tags.Skip(skipped)
+    yield from _segments(segments, skipped)
+    if window.ended:
+        yield tags.Endlist()
+        return
+    if hint := window.hint:
+        yield tags.PreloadHint("PART", hint)
+    for other, its in windows.items():
+        if other != name and its.begun:
+            yield _report(other, its)
 
 
-def listed(rendition: Rendition, form: Form) -> Sequence[Segment]:
+def listed(window: Window, form: Form) -> Sequence[Segment]:
     """The segments in the playlist: the newest whole ones, and the one in progress."""
-    segments = list(rendition.segments)
+    segments = list(window.segments)
     return segments[-form.listed_segments - (not segments[-1].complete) :] if segments else []
 
 
 def _skippable(segments: Sequence[Segment], form: Form) -> int:
-    until_end = 0.0
+    until_end = 0
     for index in range(len(segments) - 1, -1, -1):
-        until_end += segments[index].duration_ms / 1000
-        if until_end > form.skip_until:
+        until_end += segments[index].duration_ms
+        if until_end > form.skip_until_ms:
             return index
     return 0
 
 
-def _segments(segments: Sequence[Segment], skipped: int) -> Iterable[str]:
+def _segments(segments: Sequence[Segment], skipped: int) -> Iterator[Line]:
     init = segments[skipped - 1].init_name if skipped else None
     for index, segment in enumerate(segments[skipped:], skipped):
         if segment.boundary.discontinuity:
-            yield "#EXT-X-DISCONTINUITY"
+            yield tags.Discontinuity()
         if segment.init_name != init:
             init = segment.init_name
-            yield f'#EXT-X-MAP:URI="{init}"'
-        yield f"#EXT-X-PROGRAM-DATE-TIME:{_date(segment.boundary.wall)}"
+            yield tags.Map(init)
+        yield tags.ProgramDateTime(round(segment.boundary.wall * 1000))
         if index >= len(segments) - _SEGMENTS_WITH_PARTS:
             for part in segment.parts:
-                independent = ",INDEPENDENT=YES" if part.independent else ""
-                yield f'#EXT-X-PART:DURATION={part.duration_ms / 1000:.3f},URI="{part.name}"{independent}'
+                yield tags.PartTag(part.duration_ms, part.name, part.independent)
         if segment.complete:
             if segment.gap:
-                yield "#EXT-X-GAP"
-            yield f"#EXTINF:{segment.duration_ms / 1000:.3f},"
+                yield tags.Gap()
+            yield tags.Inf(segment.duration_ms)
             yield segment.name
 
 
-def _report(other: Rendition) -> str:
-    """4.4.5.4: the last segment in the other playlist and its last part, for a player that changes over."""
-    last = other.segments[-1]
-    part = f",LAST-PART={len(last.parts) - 1}" if last.parts else ""
-    return f'#EXT-X-RENDITION-REPORT:URI="../{other.name}/index.m3u8",LAST-MSN={last.msn}{part}'
-
-
-def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _text(lines: Iterable[str]) -> str:
-    return "\n".join(lines) + "\n"
+def _report(name: str, window: Window) -> Line:
+    """The last segment in the other playlist and its last part, for a player that changes over (4.4.5.4)."""
+    last = window.segments[-1]
+    return tags.RenditionReport(f"../{name}/index.m3u8", last.msn, len(last.parts) - 1 if last.parts else None)

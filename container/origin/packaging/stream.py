@@ -5,9 +5,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from origin.packaging import rates
 from origin.packaging.ladder import RenditionPlan
-from origin.packaging.packager import Rendition
 from origin.packaging.position import Position
+from origin.packaging.rendition import Rendition
+from origin.packaging.segments import Part
 from origin.packaging.timeline import Timeline
 from origin.settings import Settings
 
@@ -31,19 +33,20 @@ class Stream:
         self.renditions: dict[str, Rendition] = {}
         self.kbps: dict[str, tuple[float, float]] = {}  # average and peak that were configured, video and audio
         self.sound: Sound | None = None
-        self.frame_rate = 0.0
         self.live = False
         self.ended = False
         self.writing = asyncio.Lock()  # one session after the other
         self.quiet_since = time.monotonic()
         self._settings = settings
-        self._part_target_ms: int | None = None
+        # What no part exceeds. Players keep three times this distance.
+        self.part_target_ms = settings.part_ms
+        self._settled = False
         # A segment stays for as long again as it was listed: RFC 8216bis 6.2.2.
         self._kept = 2 * settings.playlist_segments + _MIN_KEPT_SEGMENTS
         self.timeline = Timeline(
             position.next_msn,
             position.discontinuity_sequence,
-            settings.segment_seconds,
+            settings.segment_ms,
             2 * self._kept,
             continued=continued,
         )
@@ -55,23 +58,7 @@ class Stream:
     @property
     def playable(self) -> bool:
         """Whether every rendition has a whole segment."""
-        return bool(self.renditions) and all(rendition.playable for rendition in self.renditions.values())
-
-    @property
-    def part_target_ms(self) -> int:
-        """What no part exceeds: as much of the configured time as whole pictures of this source fill.
-
-        Asked for the first time, it is settled for good (RFC 8216bis 4.4.3.7). Players keep three times this distance:
-        0.335 s for ten pictures of a thirtieth instead of the configured 0.35 s brings viewers 45 ms nearer.
-        """
-        if self._part_target_ms is None:
-            configured = round(self._settings.part_seconds * 1000)
-            longest = max((rendition.longest_part_ms for rendition in self.renditions.values()), default=0)
-            uneven = longest < _FILLED_PART * configured
-            self._part_target_ms = configured if uneven else min(longest + _CLOCK_ROUNDING_MS, configured)
-            for rendition in self.renditions.values():
-                rendition.part_target_ms = self._part_target_ms
-        return self._part_target_ms
+        return bool(self.renditions) and all(each.window.playable for each in self.renditions.values())
 
     def prepare(self, plans: Sequence[RenditionPlan]) -> list[Rendition]:
         """The renditions of these plans, made where there are none yet, from the top."""
@@ -79,12 +66,9 @@ class Stream:
             rung = plan.rung
             self.kbps[plan.name] = (rung.video_kbps, rung.audio_kbps)
             if plan.name not in self.renditions:
-                self.renditions[plan.name] = Rendition(
-                    plan.name,
-                    self.timeline,
-                    part_seconds=(self._part_target_ms or 1000 * self._settings.part_seconds) / 1000,
-                    kept_segments=self._kept,
-                )
+                made = Rendition(plan.name, self.timeline, part_target_ms=self.part_target_ms, kept_segments=self._kept)
+                made.window.published.append(self._settle_part_target)
+                self.renditions[plan.name] = made
         self._sort()
         return [self.renditions[plan.name] for plan in plans]
 
@@ -92,16 +76,33 @@ class Stream:
         order = {rung.name: index for index, rung in enumerate(self._settings.ladder)}
         self.renditions = dict(sorted(self.renditions.items(), key=lambda item: order[item[0]]))
 
-    def finish_session(self) -> None:
+    def _settle_part_target(self, first: Part) -> None:
+        """As much of the configured time as whole pictures of this source fill, for good (RFC 8216bis 4.4.3.7).
+
+        0.335 s for ten pictures of a thirtieth instead of the configured 0.35 s brings viewers 45 ms nearer.
+        """
+        if self._settled:
+            return
+        self._settled = True
+        known = [(first.pictures, first.pictures_ms)]
+        known += [each.segmenter.longest_cut for each in self.renditions.values()]
+        longest = max(rates.longest_ms(pictures, shown_ms) if pictures else shown_ms for pictures, shown_ms in known)
+        configured = self._settings.part_ms
+        if longest >= _FILLED_PART * configured:
+            self.part_target_ms = min(longest + _CLOCK_ROUNDING_MS, configured)
+        for rendition in self.renditions.values():
+            rendition.segmenter.part_target_ms = self.part_target_ms
+
+    def finish_session(self, now: float) -> None:
         """The publisher is gone: complete what is open; a rendition that got less than the others gets gaps."""
         for rendition in self.renditions.values():
-            rendition.finish()
+            rendition.segmenter.finish(now)
         for rendition in self.renditions.values():
-            rendition.fill_gaps(self.timeline.next_msn)
+            rendition.segmenter.fill_gaps(self.timeline.next_msn)
         self.quiet_since = time.monotonic()
 
     def end(self) -> None:
         """Nobody comes back: EXT-X-ENDLIST."""
         self.ended = True
         for rendition in self.renditions.values():
-            rendition.end()
+            rendition.window.end()

@@ -134,18 +134,23 @@ class Generation:
     def name(self) -> str:
         return f"{self.session}.{self.number}"
 
+    @property
+    def init_name(self) -> str:
+        """Of its initialisation section."""
+        return f"{self.name}.mp4"
+
 
 class Timeline:
     """The boundaries of one stream over all its publish sessions."""
 
     def __init__(
-        self, first_msn: int, discontinuity_sequence: int, segment_seconds: float, kept: int, *, continued: bool = False
+        self, first_msn: int, discontinuity_sequence: int, segment_ms: int, kept: int, *, continued: bool = False
     ) -> None:
         """`continued`: there were segments before the first one, elsewhere; it begins with a discontinuity."""
         self.next_msn = first_msn
         self.discontinuity_sequence = discontinuity_sequence
         self._begun = continued
-        self._segment_ms = round(segment_seconds * 1000)
+        self._segment_ms = segment_ms
         self.target_duration = -(-self._segment_ms // 1000)
         self._boundaries: deque[Boundary] = deque(maxlen=kept)
         self._break_next = False

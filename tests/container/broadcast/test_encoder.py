@@ -15,5 +15,5 @@ def test_encoder_knows_no_key_and_no_shell() -> None:
     assert command[command.index("-i") + 1] == "pipe:0"
     assert [each for each in command if each.startswith("pipe:")] == ["pipe:0", "pipe:7", "pipe:8"]
     assert command.count("source") == 2
-    later = arguments(plans, KeyFrames(start_ms=12_345, every_seconds=2), [7, 8])
+    later = arguments(plans, KeyFrames(start_ms=12_345, every_ms=2000), [7, 8])
     assert any("trim=start=12.345" in each for each in later)

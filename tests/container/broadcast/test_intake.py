@@ -8,9 +8,10 @@ import pytest
 from origin.broadcast import intake
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.ingest import rtmp
+from origin.ingest.rtmp_source import RtmpSource
 from origin.media.packets import VideoPacket
 
-from tests.container.packaging.test_packager import AVCC
+from tests.container.packaging.by_hand import AVCC
 
 START_MS = 10_000  # of the session's clock
 
@@ -44,7 +45,7 @@ def mute() -> rtmp.Message:
 
 async def pictures(messages: Iterable[rtmp.Message]) -> list[VideoPacket]:
     player: Any = Script(messages)
-    return [packet async for packet in Intake(player).packets() if isinstance(packet, VideoPacket)]
+    return [packet async for packet in Intake(RtmpSource(player)).packets() if isinstance(packet, VideoPacket)]
 
 
 async def test_pictures_before_the_first_key_frame_are_left_out() -> None:
@@ -63,7 +64,7 @@ async def test_picture_with_a_time_that_was_there_already_is_kept() -> None:
 async def test_pictures_wait_for_the_sound_to_be_known() -> None:
     sound = [rtmp.Message(rtmp.AUDIO, 200, 1, b"\xaf\x00\x11\x90"), rtmp.Message(rtmp.AUDIO, 200, 1, b"\xaf\x01x")]
     player: Any = Script([configuration(), picture(0, key=True), picture(33), *sound, picture(210)])
-    reading = Intake(player)
+    reading = Intake(RtmpSource(player))
     came = [packet async for packet in reading.packets()]
     assert [type(packet).__name__ for packet in came] == ["AudioPacket", "VideoPacket", "VideoPacket", "VideoPacket"]
     assert reading.has_sound
@@ -78,5 +79,5 @@ async def test_fails_when_no_key_frame_comes(
     messages = [configuration(), *(message(index * 21) for index in range(10_000))]
     player: Any = Script(messages, pause=0.01)
     with pytest.raises(UnsupportedSourceError, match=r"no H\.264 key frame"):
-        async for _ in Intake(player).packets():
+        async for _ in Intake(RtmpSource(player)).packets():
             pass

@@ -7,6 +7,7 @@ from origin.broadcast.admission import Admission
 from origin.broadcast.fitness import Memory
 from origin.broadcast.session import Session, Surroundings
 from origin.ingest import rtmp
+from origin.ingest.rtmp_source import RtmpSource
 from origin.media import silence
 from origin.metrics import Metrics
 from origin.packaging.position import Position
@@ -14,7 +15,7 @@ from origin.packaging.stream import Stream
 from origin.settings import Rung, Settings
 
 from tests.container import mp4
-from tests.container.packaging.test_packager import AVCC, gapless
+from tests.container.packaging.by_hand import AVCC, gapless
 
 AAC_44K_MONO = bytes.fromhex("1208")
 
@@ -58,7 +59,7 @@ async def run(messages: list[rtmp.Message], admission: Admission) -> Stream:
     around = Surroundings(settings=settings, metrics=metrics, admission=admission, memory=Memory())
     stream = Stream("id", "id", settings, Position(100, 0))
     player: Any = Script(messages)
-    session = Session("s", "key", stream, player, around, client="1")
+    session = Session("s", "key", stream, RtmpSource(player), around, client="1")
     assert admission.enter(session)
     await session.run()
     return stream
@@ -68,7 +69,7 @@ async def test_sound_that_begins_late_is_there_from_a_key_frame_on() -> None:
     """Silence of the usual kind until then; a discontinuity and another initialisation section where it changes."""
     stream = await run(broadcast(12, sound_from=5.2), Admission(4))
     rendition = stream.renditions["720p"]
-    whole = [segment for segment in rendition.segments if segment.complete]
+    whole = [segment for segment in rendition.window.segments if segment.complete]
     assert [segment.boundary.discontinuity for segment in whole].count(True) == 1
     change = next(index for index, segment in enumerate(whole) if segment.boundary.discontinuity)
     assert whole[change].boundary.pts == 16_000  # the source's sixth second, on the session's clock
@@ -79,7 +80,7 @@ async def test_sound_that_begins_late_is_there_from_a_key_frame_on() -> None:
         heard = [sample for segment in part for each in segment.parts for sample in mp4.samples(each.data)[2]]
         assert gapless(heard)
         assert {sample.size for sample in heard} == {size}
-        init = rendition.media[part[0].init_name]
+        init = rendition.window.media[part[0].init_name]
         assert isinstance(init, bytes)
         assert mp4.timescales(init)[2] == rate
     assert stream.sound

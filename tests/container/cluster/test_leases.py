@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from origin.cluster import lease_table, leases
-from origin.cluster.lease_table import ConflictError, DynamoDbTable, Lease
+from origin.cluster import dynamodb_table, leases
+from origin.cluster.dynamodb_table import DynamoDbTable
+from origin.cluster.lease_table import ConflictError, Lease
 from origin.cluster.leases import LEASE_SECONDS, LOOK_SECONDS, MARGIN_SECONDS
 from origin.cluster.registry import Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError, clock_msn
 from origin.packaging.position import Position
@@ -449,7 +450,9 @@ def aws() -> Iterator[LocalAws]:
 def table(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[DynamoDbTable]:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(lease_table, "_CALL_SECONDS", PATIENCE_SECONDS)  # moto shares this process, and a busy machine
+    monkeypatch.setattr(
+        dynamodb_table, "_CALL_SECONDS", PATIENCE_SECONDS
+    )  # moto shares this process, and a busy machine
     dynamodb = DynamoDbTable(TABLE, REGION)
     yield dynamodb
     dynamodb.close()

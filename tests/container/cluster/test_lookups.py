@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from origin.cluster import known_ids, lease_table, leases
+from origin.cluster import dynamodb_table, known_ids, leases
+from origin.cluster.dynamodb_table import DynamoDbTable
 from origin.cluster.known_ids import FRESH_SECONDS, LONGEST_SECONDS, STALE_SECONDS, UNITS_PER_SECOND, KnownIds
-from origin.cluster.lease_table import DynamoDbTable, Lease, Listing
+from origin.cluster.lease_table import Lease, Listing
 from origin.cluster.leases import LEASE_SECONDS, LeaseRegistry
 from origin.cluster.registry import Answer, Holder, RegistryBusyError, RegistryUnavailableError
 from origin.packaging.position import Position
@@ -296,7 +297,7 @@ async def table_at(stand_in: DynamoDbStandIn, monkeypatch: pytest.MonkeyPatch) -
 async def test_renewals_go_on_while_reads_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of viewers' look-ups and the list are on their way, none is answered, and every renewal is."""
     monkeypatch.setattr(known_ids, "_WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(lease_table, "_CALL_SECONDS", NEVER)  # the same reads hang from the beginning to the end
+    monkeypatch.setattr(dynamodb_table, "_CALL_SECONDS", NEVER)  # the same reads hang from the beginning to the end
     async with dynamodb() as stand_in, table_at(stand_in, monkeypatch) as table:
         registry = LeaseRegistry(ME, table, silent)
         await registry.acquire("show", "session")
@@ -395,7 +396,7 @@ async def test_a_flood_of_strangers_costs_no_viewer_a_part(serving: Serving, mon
     """DynamoDB answers no read at all; a broadcast goes on, is renewed and watched without a gap."""
     for module, name in ((known_ids, "_WAIT_SECONDS"), (leases, "_LOOK_WAIT_SECONDS")):
         monkeypatch.setattr(module, name, 0.05)
-    monkeypatch.setattr(lease_table, "_CALL_SECONDS", NEVER)
+    monkeypatch.setattr(dynamodb_table, "_CALL_SECONDS", NEVER)
     task, _ = serving
     async with dynamodb() as stand_in, table_at(stand_in, monkeypatch) as table:
         registry = task.router._registry = LeaseRegistry(task.holder, table, silent)

@@ -7,7 +7,7 @@ from origin.delivery.answers import Delivery
 from origin.delivery.web import accepts_gzip
 
 from tests.container.image import PATIENCE_SECONDS
-from tests.container.packaging.test_packager import pictures
+from tests.container.packaging.by_hand import add, pictures
 from tests.container.tasks import FIRST_MSN, SETTINGS, Broadcast
 
 
@@ -17,15 +17,13 @@ async def test_a_playlist_waits_until_it_can_report_on_all_others(query: str) ->
     show = Broadcast("show")
     delivery = Delivery({"show": show.stream}, SETTINGS)
     first, second = show.renditions
-    for picture in pictures(150, gop=30):
-        first.add(picture)
-    assert first.playable
+    add(first, pictures(150, gop=30))
+    assert first.window.playable
 
     asking = asyncio.create_task(delivery.get(f"show/{first.name}/index.m3u8", query, gzip_accepted=False))
     await asyncio.sleep(0.1)
     assert not asking.done()
-    for picture in pictures(150, gop=30):
-        second.add(picture)
+    add(second, pictures(150, gop=30))
     response = await asyncio.wait_for(asking, PATIENCE_SECONDS)
 
     assert response.status == 200

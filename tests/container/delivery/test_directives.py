@@ -1,7 +1,7 @@
 """The directives of a playlist request."""
 
 import pytest
-from origin.delivery.answers import Audience, BadDirectiveError, Directives
+from origin.delivery.answers import BadDirectiveError, Directives
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,3 @@ def test_directives_are_read(query: str, directives: Directives) -> None:
 def test_fails_when_directives_make_no_sense(msn: str) -> None:
     with pytest.raises(BadDirectiveError):
         Directives.parse(f"_HLS_msn={msn}")
-
-
-def test_viewers_are_estimated_from_their_rhythm() -> None:
-    audience = Audience(blocking=286, plain=10)
-    assert audience.count(10, part_seconds=0.35, segment_seconds=2) == 12
-    assert audience.count(10, part_seconds=0.35, segment_seconds=2) == 0

@@ -343,26 +343,6 @@ async def test_who_comes_while_a_request_is_being_given_up_starts_anew() -> None
     await until(lambda: not len(collapsed), "nothing is on its way")
 
 
-async def test_viewers_of_all_tasks_are_counted_at_the_owner(pair: Pair) -> None:
-    """A fetch brings along who asked since the one before."""
-    owner, other, show = pair
-    for expected in (1, 21):
-        path = f"{INDEX}?{show.next_part}"
-        viewers = await together_more(other, path, 1, owner)
-        viewers += await together_more(other, path, 19, owner)
-        audience = owner.delivery.audience["show"]
-        assert (audience.blocking, audience.plain) == (expected, 0)
-        show.feed(0.3)
-        await asyncio.gather(*viewers)
-    await owner.get(INDEX)
-    for _ in range(3):
-        await other.get(INDEX)
-    assert (audience.blocking, audience.plain) == (21, 2)
-    other.router._cache._clock = lambda: float("inf")
-    await other.get(INDEX)
-    assert (audience.blocking, audience.plain) == (21, 5)
-
-
 # --- owners that are not well ---
 
 
@@ -476,7 +456,7 @@ async def test_next_holder_is_asked_when_the_first_one_dies(pair: Pair) -> None:
         await owner.kill()
         show_next = await following.get(INDEX)
         await until(lambda: len(following.delivery.asked) == 2, "the next one is asked")
-        following.streams["show"].renditions["720p"].end()
+        following.streams["show"].renditions["720p"].window.end()
         answer = await viewers[0]
     assert answer.status == 200
     assert b"t.100.m4s" in answer.body
@@ -530,7 +510,7 @@ async def test_hundreds_of_different_requests_are_held_at_once(pair: Pair) -> No
     for show in shows:
         owner.own(show)
         other.registry.holders[show.stream.playback_id] = owner.holder
-    msn = shows[0].renditions[0].next_part[0] + 1
+    msn = shows[0].renditions[0].window.next_part[0] + 1
     viewers: list[asyncio.Task[Got]] = []
     for show in shows:
         for rendition in ("720p", "480p"):
@@ -551,7 +531,7 @@ async def test_hundreds_of_different_requests_are_held_at_once(pair: Pair) -> No
 async def test_requests_for_what_is_far_away_are_not_held(pair: Pair, ahead: int, part: int) -> None:
     """Or else every number would cost a held request of its own, over the hop as well."""
     owner, other, show = pair
-    assert show.renditions[0].next_part == (FIRST_MSN + 3, 1)
+    assert show.renditions[0].window.next_part == (FIRST_MSN + 3, 1)
     path = f"{INDEX}?_HLS_msn={FIRST_MSN + 3 + ahead}&_HLS_part={part}"
     assert (await owner.get(path)).status == (await other.get(path)).status == 400
 

@@ -9,8 +9,9 @@ from origin.broadcast.fitness import Memory
 from origin.broadcast.session import Surroundings
 from origin.cluster.registry import Holder, InProcessRegistry
 from origin.ingest import rtmp
-from origin.ingest.door import Ingest, Publisher
+from origin.ingest.door import Ingest, Publisher, RefusedError
 from origin.metrics import Metrics
+from origin.packaging.catalogue import Catalogue
 from origin.settings import Settings
 
 
@@ -21,7 +22,7 @@ class Welcome:
         return "id"
 
 
-def ingest() -> Ingest:
+def door() -> tuple[Ingest, Catalogue]:
     async def drop(*_: str) -> None:
         pass
 
@@ -33,7 +34,9 @@ def ingest() -> Ingest:
         memory=Memory(),
     )
     backend: Any = Welcome()
-    return Ingest(around, backend, InProcessRegistry(Holder("task", "http://127.0.0.1:8080")), drop)
+    catalogue = Catalogue(around.settings)
+    registry = InProcessRegistry(Holder("task", "http://127.0.0.1:8080"))
+    return Ingest(around, catalogue, backend, registry, drop), catalogue
 
 
 async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,13 +49,13 @@ async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pyte
         raise rtmp.RtmpError
 
     monkeypatch.setattr(rtmp.Player, "connect", connect)
-    tested = ingest()
+    tested, catalogue = door()
     publishing = asyncio.create_task(tested.publish(Publisher("key", "live", "1.2.3.4", "1")))
     await connecting.wait()
     tested.sweep()
-    assert "id" in tested.streams
+    assert "id" in catalogue
     go_on.set()
     await asyncio.wait({publishing})
-    assert publishing.exception()
+    assert isinstance(publishing.exception(), RefusedError)
     tested.sweep()
-    assert "id" not in tested.streams
+    assert "id" not in catalogue

@@ -16,6 +16,7 @@ from origin.cluster.registry import Answer, Grant, Holder, LeaseLostError, Regis
 from origin.ingest import rtmp
 from origin.ingest.door import Ingest, Publisher, RefusedError
 from origin.metrics import Metrics
+from origin.packaging.catalogue import Catalogue
 from origin.packaging.position import Position
 from origin.packaging.stream import Stream
 from origin.packaging.timeline import Generation
@@ -105,7 +106,8 @@ class Door:
         backend: Any = Welcome()
         registry: Any = self.registry
         self.admission = around.admission
-        self.ingest = Ingest(around, backend, registry, self._drop)
+        self.catalogue = Catalogue(around.settings)
+        self.ingest = Ingest(around, self.catalogue, backend, registry, self._drop)
 
     async def _drop(self, name: str, client: str) -> None:
         self.dropped.append((name, client))
@@ -144,7 +146,7 @@ async def test_nobody_is_let_in_without_the_lease(
     assert error.value.reason == reason
     assert [line["Reason"] for line in door.metric("RejectedPublish")] == [reason]
     assert [getattr(record, "reason", None) for record in caplog.records] == [reason]
-    assert (door.ingest.sessions, door.ingest.streams, door.admission.used) == ([], {}, 0)
+    assert (door.ingest.sessions, dict(door.catalogue), door.admission.used) == ([], {}, 0)
 
 
 async def test_a_lease_is_renewed_and_given_back(door: Door) -> None:
@@ -160,9 +162,9 @@ async def test_a_lease_is_renewed_and_given_back(door: Door) -> None:
 async def test_a_lost_lease_ends_the_broadcast_here(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     """The publisher is hung up on, and what is here of the stream is not taken for it."""
     await door.ingest.publish(PUBLISHER)
-    assert "id" in door.ingest.streams
+    assert "id" in door.catalogue
     door.registry.renewal = LeaseLostError("id")
-    await door.until(lambda: not door.ingest.sessions and "id" not in door.ingest.streams)
+    await door.until(lambda: not door.ingest.sessions and "id" not in door.catalogue)
     assert door.dropped == [("key", "17")]
     assert door.admission.used == 0
     assert any("lease lost" in record.message for record in caplog.records)
@@ -224,12 +226,12 @@ async def test_what_is_left_here_is_continued_unless_another_task_had_the_stream
     door: Door, *, by_another: bool, same: bool
 ) -> None:
     await door.ingest.publish(PUBLISHER)
-    left = door.ingest.streams["id"]
+    left = door.catalogue["id"]
     (session,) = door.ingest.sessions
     session.intake.meter.last_arrival = time.monotonic() - 5
     door.registry.grant = Grant(Position(5000, 7), continued=True, by_another=by_another)
     await door.ingest.publish(PUBLISHER)
-    assert (door.ingest.streams["id"] is left) is same
+    assert (door.catalogue["id"] is left) is same
     await door.ingest.close()
 
 

@@ -1,0 +1,146 @@
+"""Cutting: parts, segments and gaps, with packets made by hand."""
+
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from origin.media.packets import VideoPacket
+
+from tests.container import mp4
+from tests.container.checker import Checker
+from tests.container.packaging.by_hand import add, begin, fed, generation, pictures, rendition, text, timeline
+
+if TYPE_CHECKING:
+    from origin.packaging.segments import Part
+
+
+def test_segments_follow_the_source_and_parts_fill_them() -> None:
+    each = fed(timeline(), pictures(6.5), generation())
+    assert [(s.msn, s.complete, s.duration_ms) for s in each.window.segments][:3] == [
+        (100 + n, True, 2000) for n in range(3)
+    ]
+    assert [part.duration_ms for part in each.window.segments[0].parts] == [333, 333, 334, 333, 333, 334]
+    assert [part.independent for part in each.window.segments[0].parts] == [True] + [False] * 5
+    Checker(renditions=1).check(text(each))
+
+
+@pytest.mark.parametrize("rate", [10, 12.5, 15, 20, 23.976, 24, 25, 29.97, 30, 48, 50, 59.94, 60])
+def test_parts_keep_the_rules_at_every_rate(rate: float) -> None:
+    """At most the target; at least 85 % of it, the last of a segment excepted (RFC 8216bis 4.4.4.9)."""
+    each, checker = rendition(timeline()), Checker(renditions=1)
+    begin(each, generation())
+    for packet in pictures(13, rate=rate):
+        add(each, packet)
+        if each.window.playable:
+            checker.check(text(each))
+    assert checker.checked > 60
+
+
+@given(st.lists(st.sampled_from([17, 33, 34, 133, 340, 360, 500, 1200]), min_size=20, max_size=60))
+@settings(deadline=None)
+def test_no_part_is_too_long_whatever_the_pictures_do(steps: list[int]) -> None:
+    """A picture that is shown for long goes on over parts in which none begins; nothing of its time is lost."""
+    each, checker = rendition(timeline()), Checker(renditions=1, uneven=True)
+    begin(each, generation())
+    published: dict[tuple[int, int], Part] = {}  # old segments go
+
+    def look() -> None:
+        for segment in each.window.segments:
+            published.update({(segment.msn, index): part for index, part in enumerate(segment.parts)})
+
+    at, key_at = 10_000, 10_000
+    for index, step in enumerate([*steps, 33]):
+        key = index == 0 or at - key_at > 1000
+        key_at = at if key else key_at
+        add(each, VideoPacket(at, 0, key, b"picture"))
+        if each.window.playable:
+            checker.check(text(each))
+        look()
+        last, at = at, at + step
+    each.segmenter.finish(0)
+    look()
+    parts = [part for _, part in sorted(published.items())]
+    assert max(part.duration_ms for part in parts) <= 350
+    samples = [sample for part in parts for sample in mp4.samples(part.data).get(1, [])]
+    assert all(a.dts + a.duration == b.dts for a, b in pairwise(samples))
+    assert [sample.dts // 90 for sample in samples] == [10_000, *accumulate(steps, initial=10_000)][1:]
+    assert sum(part.duration_ms for part in parts) >= last - 10_000
+    assert all(mp4.samples(part.data) for part in parts)
+
+
+def test_pictures_half_a_second_apart_leave_full_parts() -> None:
+    """At least 85 % of the target, the last of a segment excepted, with a gap in every segment."""
+    each, checker = rendition(timeline()), Checker(renditions=1)
+    begin(each, generation())
+    for packet in pictures(13):
+        if not 700 < (packet.dts - 10_000) % 2000 < 1200:
+            add(each, packet)
+            if each.window.playable:
+                checker.check(text(each))
+    assert checker.checked > 60
+
+
+def test_renditions_follow_the_first_one() -> None:
+    common, gen = timeline(), generation()
+    first = fed(common, pictures(8), gen)
+    second = fed(common, pictures(8), gen, "480p")
+    assert [s.boundary for s in first.window.segments] == [s.boundary for s in second.window.segments]
+
+
+@given(st.lists(st.sampled_from([0.5, 0.7, 1.0, 1.3, 2.0]), min_size=4, max_size=14))
+@settings(deadline=None)
+def test_irregular_key_pictures_never_make_a_segment_too_long(gops: list[float]) -> None:
+    """Scene cuts, with at most 2 s between key frames: every segment within the target duration's rounding."""
+    packets, start, common, gen = [], 10_000, timeline(), generation()
+    for gop in [*gops, 2.0, 2.0]:
+        packets += pictures(gop, gop=gop, start=start)
+        start = packets[-1].dts + 33
+    each = fed(common, packets, gen)
+    assert all(s.duration_ms < 2500 for s in each.window.segments if s.complete)
+    assert sum(s.duration_ms for s in each.window.segments) > 2000
+
+
+def test_new_session_continues_with_a_discontinuity() -> None:
+    common = timeline()
+    each = fed(common, pictures(4.2), generation())
+    each.segmenter.finish(0)
+    last = each.window.segments[-1].msn
+    again = generation(number=1, session="t")
+    again.wall_offset += 100
+    begin(each, again)
+    for packet in pictures(4.2):
+        add(each, packet)
+    following = next(s for s in each.window.segments if s.msn == last + 1)
+    assert following.boundary.discontinuity
+    assert following.boundary.discontinuity_sequence == 1
+    assert following.name.startswith("t.")
+    playlist = Checker(renditions=1).check(text(each))
+    assert [s.discontinuity for s in playlist.segments].count(True) == 1
+
+
+def test_shorter_rendition_gets_gaps() -> None:
+    """An encoder that died before its time: numbers go on in step, players are told what is missing."""
+    common, gen = timeline(), generation()
+    long = fed(common, pictures(8), gen)
+    short = fed(common, pictures(3), gen, "480p")
+    for each in (long, short):
+        each.segmenter.finish(0)
+        each.segmenter.fill_gaps(common.next_msn)
+    assert long.window.next_part == short.window.next_part
+    shown = text(short, long)
+    assert shown.count("#EXT-X-GAP") == 2
+    playlist = Checker(renditions=2).check(shown)
+    assert [s.gap for s in playlist.segments] == [False, False, True, True]
+    assert [s.duration for s in playlist.segments] == [2.0, 0.999, 2.0, 2.0]
+
+
+def test_replayed_pictures_are_left_out() -> None:
+    """A replaced encoder begins at the segment's start; what was there already is not packaged twice."""
+    packets = pictures(5)
+    each = fed(timeline(), packets, generation())
+    before = text(each)
+    for packet in packets[60:]:
+        add(each, packet)
+    assert text(each) == before

@@ -67,7 +67,7 @@ class Live:
         async with AsyncExitStack() as stack:
             http = await stack.enter_async_context(aiohttp.ClientSession())
             python = sys.executable
-            await self._start(stack, "backend", python, str(HERE / "standin.py"), str(self.backend))
+            await self._start(stack, "backend", python, str(HERE / "local_backend.py"), str(self.backend))
             await self._start(stack, "player", python, str(PLAYER / "serve.py"), str(self.player))
             await self._start(stack, "origin", python, "-m", "origin")
             for name, port in (("backend", self.backend), ("player", self.player), ("origin", self.http)):

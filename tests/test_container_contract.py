@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 from typing import TYPE_CHECKING, get_args
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from origin import metrics
 from origin.delivery.connections import KEEPALIVE_SECONDS
 from origin.ingest.door import Reason
 from origin.metrics import METRICS, STREAMS_PER_TASK, Metric, Metrics
+from origin.names import NAME
 from origin.settings import Settings, load
 
+from config.environment import MIN_PART_SECONDS, Hls
 from constructs_lib.observability.dashboard import REJECTION_REASONS
 from constructs_lib.observability.metrics import ORIGIN_NAMESPACE, OriginMetrics
-from tests.shipped import ROOT
+from stacks.streaming import origin_environment
+from tests.shipped import ROOT, shipped_configs
 
 if TYPE_CHECKING:
     from tests.template import Json, Template
@@ -44,6 +51,51 @@ def test_the_origin_starts_on_what_the_task_definition_tells_it(
     assert {name.lower() for name in variables.keys() | secrets} <= Settings.model_fields.keys()
     assert settings.environment == environment
     assert [rung.name for rung in settings.ladder] == [rung["name"] for rung in json.loads(variables["LADDER"])]
+
+
+@st.composite
+def hls_sections(draw: st.DrawFn) -> Hls:
+    """Anything that an environment file may say of HLS."""
+    count = draw(st.integers(1, 6))
+    heights = draw(
+        st.lists(st.integers(72, 1080).map(lambda half: 2 * half), min_size=count, max_size=count, unique=True)
+    )
+    rates = draw(st.lists(st.integers(100, 20_000), min_size=count, max_size=count, unique=True))
+    names = draw(
+        st.lists(st.from_regex(r"[a-z0-9]{1,16}", fullmatch=True), min_size=count, max_size=count, unique=True)
+    )
+    ladder = [
+        {"name": name, "height": height, "video_kbps": kbps, "audio_kbps": draw(st.integers(32, 320))}
+        for name, height, kbps in zip(names, sorted(heights, reverse=True), sorted(rates, reverse=True), strict=True)
+    ]
+    part = draw(st.floats(MIN_PART_SECONDS, 1))
+    return Hls.model_validate(
+        {
+            "segment_seconds": draw(st.floats(max(1.0, 2 * part), 6)),
+            "part_seconds": part,
+            "playlist_segments": draw(st.integers(4, 60)),
+            "renditions": ladder,
+        }
+    )
+
+
+@given(hls_sections())
+def test_the_origin_takes_every_ladder_that_an_environment_file_may_have(hls: Hls) -> None:
+    """Two schemas, because the image must not need the other one's code; what the first lets in the second loads."""
+    (config,) = (each for each in shipped_configs() if each.name == "dev")
+    variables = origin_environment(config.model_copy(update={"hls": hls}))
+    with patch.dict(os.environ, variables):
+        settings = load()
+    assert [rung.model_dump() for rung in settings.ladder] == [each.model_dump() for each in hls.renditions]
+    assert (settings.part_seconds, settings.segment_seconds) == (hls.part_seconds, hls.segment_seconds)
+    assert settings.playlist_segments == hls.playlist_segments
+
+
+def test_a_stream_key_is_the_same_everywhere() -> None:
+    """Where the origin's own pattern cannot be imported."""
+    pattern = NAME.pattern
+    for file in ("local_backend.py", "player/src/address.ts"):
+        assert pattern in (ROOT / "container" / file).read_text()
 
 
 def test_ports_are_the_ones_that_the_origin_listens_on(dev: Template) -> None:

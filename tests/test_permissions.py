@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from origin.cluster.dynamodb_table import DynamoDbTable
 from origin.cluster.lease_table import Lease, LeaseTable
 from origin.cluster.registry import Holder
-from origin.cluster.task_protection import Protection
+from origin.cluster.task_protection import TaskProtection
 from origin.metrics import Metrics
 from origin.packaging.position import Position
 
@@ -133,7 +133,7 @@ async def test_the_task_may_do_with_its_protection_what_the_origin_asks_of_the_a
     application.middlewares.append(note)
     async with TestServer(application) as server, aiohttp.ClientSession() as http:
         metrics = Metrics(namespace="n", cluster_name="c", service_name="s", write=lambda _: None)
-        task = asyncio.create_task(Protection(str(server.make_url(API)), http, metrics, lambda: live).run())
+        task = asyncio.create_task(TaskProtection(str(server.make_url(API)), http, metrics, lambda: live).run())
         await until(lambda: agent.protected, "protection")
         task.cancel()
 

@@ -14,13 +14,13 @@ from aiohttp import web
 
 from origin import metrics
 from origin.broadcast.admission import Admission
-from origin.broadcast.fitness import Memory
-from origin.broadcast.session import Session, Surroundings
+from origin.broadcast.fitness import KnownMisfits
+from origin.broadcast.session import Session, SessionContext
 from origin.cluster.dynamodb_table import DynamoDbTable
 from origin.cluster.identity import identity
 from origin.cluster.leases import LeaseRegistry
 from origin.cluster.registry import Holder, InProcessRegistry, StreamRegistry
-from origin.cluster.task_protection import Protection
+from origin.cluster.task_protection import TaskProtection
 from origin.delivery.answers import Delivery
 from origin.delivery.peers import Peers
 from origin.delivery.routing import Router
@@ -28,7 +28,7 @@ from origin.delivery.web import server
 from origin.ingest import hooks
 from origin.ingest.authorization import Authorization
 from origin.ingest.backend import Backend
-from origin.ingest.door import Ingest
+from origin.ingest.door import Door
 from origin.ingest.instances import Instances
 from origin.logs import Concealer
 from origin.metrics import Metric, Metrics
@@ -69,11 +69,11 @@ class Origin:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         async with AsyncExitStack() as stack:
-            around = Surroundings(
+            context = SessionContext(
                 settings=self._settings,
                 metrics=self._metrics,
                 admission=self._admission,
-                memory=Memory(),
+                misfits=KnownMisfits(),
                 concealer=self._concealer,
             )
             backend = Backend(self._settings.backend_url, self._settings.backend_token, await _client(stack))
@@ -82,14 +82,14 @@ class Origin:
             registry = self._registry(await identity(self._settings, await _client(stack)), peers, stack)
             self._instances = await stack.enter_async_context(Instances(self._settings, self._metrics))
             self._catalogue = Catalogue(self._settings)
-            self._ingest = Ingest(around, self._catalogue, Authorization(backend), registry, self._instances.drop)
+            self._door = Door(context, self._catalogue, Authorization(backend), registry, self._instances.drop)
             delivery = Delivery(self._catalogue, self._settings)
             self._router = Router(delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
             await self._listen(stack)
             chores = [self._sweep, self._report, self._server.sweep]
             if self._settings.ecs_agent_uri:
                 http = await _client(stack)
-                chores.append(Protection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
+                chores.append(TaskProtection(self._settings.ecs_agent_uri, http, self._metrics, self._needed).run)
             running = [asyncio.create_task(chore(), name=f"{chore.__qualname__} died") for chore in chores]
             for chore_task in running:
                 stack.callback(chore_task.cancel)
@@ -104,9 +104,9 @@ class Origin:
 
     async def _listen(self, stack: AsyncExitStack) -> None:
         settings = self._settings
-        self._server = server(self._router, self._ingest.make_room, settings.cors_allow_origin)
+        self._server = server(self._router, self._door.make_room, settings.cors_allow_origin)
         public = web.ServerRunner(self._server)
-        private = web.AppRunner(hooks.application(self._ingest, self._instances, self.status), access_log=None)
+        private = web.AppRunner(hooks.application(self._door, self._instances, self.status), access_log=None)
         for runner, host, port in (
             (public, settings.http_host, settings.http_port),
             (private, "127.0.0.1", settings.hooks_port),
@@ -126,7 +126,7 @@ class Origin:
         if dead:
             _LOG.critical("%s, and so does origin", dead.get_name(), exc_info=dead.exception())
             stopping.cancel()
-            await self._ingest.close()
+            await self._door.close()
         else:
             await stopping
             _LOG.info("origin stops")
@@ -147,13 +147,13 @@ class Origin:
         time. When they are, the process stays until viewers have had time to ask for the end.
         """
         await self._stop.wait()
-        self._ingest.draining = True
+        self._door.draining = True
         spare = max(0.0, self._settings.stop_timeout_seconds - _FINISH_SECONDS)
         farewell = min(spare, _FAREWELL_RELOADS * math.ceil(self._settings.segment_seconds))
         limit = spare - farewell
-        _LOG.info("draining", extra={"live": len(self._ingest.sessions), "limit_seconds": limit})
+        _LOG.info("draining", extra={"live": len(self._door.sessions), "limit_seconds": limit})
         await self._unless_at_once(self._idle(), limit)
-        await self._ingest.close()
+        await self._door.close()
         if self._catalogue:
             await self._unless_at_once(asyncio.sleep(farewell))
 
@@ -181,15 +181,15 @@ class Origin:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            self._ingest.sweep()
-            self._instances.balance(session.client for session in self._ingest.sessions)
+            self._door.sweep()
+            self._instances.balance(session.client for session in self._door.sessions)
 
     async def _report(self) -> None:
         minute = 0
         while True:
             self._look()
             values: dict[Metric, float] = {
-                metrics.ACTIVE_STREAMS: len(self._ingest.sessions),
+                metrics.ACTIVE_STREAMS: len(self._door.sessions),
                 metrics.STREAMS_PER_TASK: self._admission.used,
                 metrics.OVERCOMMITTED_UNITS: self._admission.excess,
             }
@@ -201,13 +201,13 @@ class Origin:
                 values[metrics.REFUSED_LOOKUPS] = refusals
             if minute != (minute := int(time.time() // 60)):  # once in each: the sum over a minute counts tasks
                 values[metrics.BUSY_TASKS] = int(self._needed())
-            self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._ingest.sessions]})
+            self._metrics.emit(values, properties={"streams": [self._summary(each) for each in self._door.sessions]})
             await asyncio.sleep(_REPORT_SECONDS)
 
     def _look(self) -> None:
         """Measure what needs two moments: encoder speed."""
         now = time.monotonic()
-        reached = {session: (now, session.slowest_dts) for session in self._ingest.sessions}
+        reached = {session: (now, session.slowest_dts) for session in self._door.sessions}
         self._speeds = {
             session.label: round((dts - self._reported[session][1]) / 1000 / (at - self._reported[session][0]), 3)
             for session, (at, dts) in reached.items()
@@ -230,7 +230,7 @@ class Origin:
     def status(self) -> dict[str, Any]:
         """For people and tests on this machine; never public."""
         return {
-            "draining": self._ingest.draining,
+            "draining": self._door.draining,
             "capacity": self._settings.max_streams,
             "used": self._admission.used,
             "ingest": self._instances.status(),
@@ -242,7 +242,7 @@ class Origin:
                     "idle_seconds": round(session.intake.idle_seconds, 2),
                     "lag_ms": session.lag_ms,
                 }
-                for session in self._ingest.sessions
+                for session in self._door.sessions
             ],
         }
 

@@ -7,7 +7,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Self
 
-from standin import application
+from local_backend import application
 
 from tests.cluster.balancers import balancers
 from tests.cluster.loops import Loop

@@ -94,7 +94,7 @@ class Backend:
     def __init__(self) -> None:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self._process = subprocess.Popen([sys.executable, str(CONTAINER / "standin.py"), str(self.port)])
+        self._process = subprocess.Popen([sys.executable, str(CONTAINER / "local_backend.py"), str(self.port)])
         try:
             eventually(self._up, "stand-in backend")
         except BaseException:

@@ -102,7 +102,7 @@ def test_who_is_waited_for_says_when_it_is_ready(name: str) -> None:
 
 def test_demo_publishes_with_the_key_that_always_works() -> None:
     """To the RTMP service by its name."""
-    key = re.search(r'^TEST_KEY = "(.+)"$', (CONTAINER / "standin.py").read_text(), re.MULTILINE)
+    key = re.search(r'^TEST_KEY = "(.+)"$', (CONTAINER / "local_backend.py").read_text(), re.MULTILINE)
     assert key is not None
     assert SERVICES["demo"]["command"].endswith(f" rtmp://rtmp:1935/live/{key[1]}")
 

@@ -252,7 +252,7 @@ def backend(environment: dict[str, str]) -> Iterator[None]:
     """The stand-in, which lets the test key in."""
     port = str(free_ports(1)[0])
     environment["BACKEND_URL"] = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([sys.executable, str(CONTAINER / "standin.py"), port]) as process:
+    with subprocess.Popen([sys.executable, str(CONTAINER / "local_backend.py"), port]) as process:
         try:
             images.wait_for(lambda: fetch(f"http://127.0.0.1:{port}/health"), "the stand-in backend")
             yield

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from origin.cluster.task_protection import Protection, Timing, refusal
+from origin.cluster.task_protection import TaskProtection, Timing, refusal
 from origin.metrics import Metrics
 
 from tests.container.ecs_agent import API, TASK_ARN, EcsAgent
@@ -41,7 +41,7 @@ class Bench:
         self._http = http
         self._server = TestServer(self.agent.application())
 
-    async def start(self, timing: Timing = QUICK) -> Protection:
+    async def start(self, timing: Timing = QUICK) -> TaskProtection:
         await self._server.start_server()
         metrics = Metrics(
             namespace="LiveCommerce",
@@ -50,7 +50,7 @@ class Bench:
             write=lambda line: self.counted.append(json.loads(line)),
         )
         url = str(self._server.make_url(API))
-        self.protection = Protection(url, self._http, metrics, lambda: self.live, timing)
+        self.protection = TaskProtection(url, self._http, metrics, lambda: self.live, timing)
         self._task = asyncio.create_task(self.protection.run())
         return self.protection
 

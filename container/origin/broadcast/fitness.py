@@ -66,7 +66,7 @@ class Fitness:
         )
 
 
-class Memory:
+class KnownMisfits:
     """Which keys sent something that has to be encoded, so that the next broadcast begins that way."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from origin.allowance import Allowance
 from origin.broadcast.admission import Admission
 from origin.broadcast.decision import Begin, Decision, EncodeTop, Facts, GiveUp, GoOn, decide
 from origin.broadcast.encoder import Chatter, KeyFrames
-from origin.broadcast.fitness import Fitness, Memory
+from origin.broadcast.fitness import Fitness, KnownMisfits
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.broadcast.left_out import LeftOut
 from origin.broadcast.meter import GopCache
@@ -36,13 +36,13 @@ _FORMS_A_SECOND, _FORMS_AT_ONCE = 0.1, 12  # each is another FFmpeg, and a break
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
+class SessionContext:
     """What all sessions of a task share."""
 
     settings: Settings
     metrics: Metrics
     admission: Admission
-    memory: Memory
+    misfits: KnownMisfits
     concealer: Concealer = field(default_factory=Concealer)
 
 
@@ -50,7 +50,7 @@ class Session:
     """Reads one publisher's stream and keeps the renditions coming until the publisher is gone."""
 
     def __init__(
-        self, name: str, key: str, stream: Stream, source: Source, around: Surroundings, *, client: str
+        self, name: str, key: str, stream: Stream, source: Source, context: SessionContext, *, client: str
     ) -> None:
         self.name = name
         self.stream = stream
@@ -59,11 +59,11 @@ class Session:
         self.intake = Intake(source)
         self.first_segment_seconds: float | None = None
         self._source = source
-        self._around = around
+        self._context = context
         self._began = time.monotonic()
         self._fitness = Fitness(
             self.intake.meter,
-            limit_kbps=ladder.limit_kbps(around.settings.ladder),
+            limit_kbps=ladder.limit_kbps(context.settings.ladder),
             latest_key_ms=stream.timeline.latest_ms,
         )
         self._cache = GopCache(_CACHE_BYTES)
@@ -77,7 +77,7 @@ class Session:
         self._misfit: str | None = None  # what is wrong with the picture itself, whatever was seen of it over time
         self._charged_for: Generation | None = None
         self._lost_at: int | None = None  # since when encoding cannot go on without a key frame
-        self._left_out = LeftOut(len(around.settings.ladder) - 1)
+        self._left_out = LeftOut(len(context.settings.ladder) - 1)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopping = asyncio.Event()
 
@@ -187,7 +187,7 @@ class Session:
             self._jumps = self.intake.jumps
             self._wall_offset = None
             self._due = self._due or "the source's clock jumped"
-        admission = self._around.admission
+        admission = self._context.admission
         if packet.key and self._left_out.try_again(packet.dts, admission.broadcasts, admission.excess):
             self._left_out.reset()
             self._due = self._due or "there may be room for all renditions again"
@@ -217,7 +217,7 @@ class Session:
             self._charged_for = generation
             self._charge(program)
         if not program.copied and self._misfit is None and self._fitness.fits_again(packet, generation):
-            self._around.memory.forget(self.key)
+            self._context.misfits.forget(self.key)
 
     # --- programs ---
 
@@ -225,11 +225,11 @@ class Session:
         """A new generation from this key frame on."""
         if not self._forms.take(1, now):
             raise UnsupportedSourceError(f"begins anew again and again, now because: {self._due}")
-        settings = self._around.settings
+        settings = self._context.settings
         source = self._picture()
         self._make_room(source)
         self._misfit = misfit = ladder.misfit(source, settings.ladder)
-        remembered = self._around.memory.recall(self.key)
+        remembered = self._context.misfits.recall(self.key)
         plans = self._plan(copy=not (misfit or remembered or self.encoding_all))
         copying = any(plan.copied for plan in plans)
         _LOG.info(
@@ -256,7 +256,7 @@ class Session:
 
         Unlike what shows only on air this is known at its first picture. Alone on a task it harms nobody.
         """
-        admission, needs = self._around.admission, ladder.cost(self._plan(copy=False), 0, source.pixels)
+        admission, needs = self._context.admission, ladder.cost(self._plan(copy=False), 0, source.pixels)
         if needs > ladder.ENCODED_COST and not admission.fits(self, needs):
             raise UnsupportedSourceError(
                 f"{source.width}x{source.height} takes {needs} of the task's {admission.capacity} units and not as many"
@@ -265,14 +265,14 @@ class Session:
 
     def _change_over(self, reason: str, now: float) -> None:
         """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
-        settings = self._around.settings
+        settings = self._context.settings
         start = self._fitness.newest_pts + 1
         _LOG.warning(
             "source does not fit, top rendition is encoded from now on: %s",
             reason,
             extra={"stream": self.label, "key": fingerprint(self.key)},
         )
-        self._around.memory.remember(self.key, reason)
+        self._context.misfits.remember(self.key, reason)
         plans = self._plan(copy=False)
         if self._program:
             self._program.retire(now, sound_until=start)
@@ -281,7 +281,7 @@ class Session:
 
     def _plan(self, *, copy: bool) -> tuple[ladder.RenditionPlan, ...]:
         return ladder.lighter(
-            ladder.plan(self._picture(), self._around.settings.ladder, copy=copy), self._left_out.count
+            ladder.plan(self._picture(), self._context.settings.ladder, copy=copy), self._left_out.count
         )
 
     def _cost(self, plans: Sequence[ladder.RenditionPlan]) -> int:
@@ -289,7 +289,7 @@ class Session:
 
     def _charge(self, program: Program) -> None:
         """Count what this broadcast costs. It is live: it is never cut for that."""
-        admission = self._around.admission
+        admission = self._context.admission
         if admission.charge(self, self._cost(program.plans)):
             _LOG.warning(
                 "task carries more than its capacity",
@@ -298,8 +298,8 @@ class Session:
 
     def _fell_behind(self) -> None:
         """FFmpeg does not keep up: from the next key frame on with a rendition less, or only from there on."""
-        self._around.metrics.emit({ENCODER_BEHIND: 1}, properties={"stream": self.label})
-        self._left_out.one_more(self.intake.last_dts, self._around.admission.broadcasts)
+        self._context.metrics.emit({ENCODER_BEHIND: 1}, properties={"stream": self.label})
+        self._left_out.one_more(self.intake.last_dts, self._context.admission.broadcasts)
         self._lost("FFmpeg did not keep up")
 
     def _picture(self) -> Picture:
@@ -333,8 +333,8 @@ class Session:
             plans,
             config,
             self._cache,
-            segment_ms=self._around.settings.segment_ms,
-            patience_seconds=self._around.settings.encoder_patience_seconds,
+            segment_ms=self._context.settings.segment_ms,
+            patience_seconds=self._context.settings.encoder_patience_seconds,
             events=Events(
                 advanced=self._note_first_segment,
                 crashed=self._note_crash,
@@ -359,10 +359,10 @@ class Session:
         ):
             return
         self.first_segment_seconds = seconds = round(time.monotonic() - self._began, 3)
-        self._around.metrics.emit({TIME_TO_FIRST_SEGMENT: seconds}, properties={"stream": self.label})
+        self._context.metrics.emit({TIME_TO_FIRST_SEGMENT: seconds}, properties={"stream": self.label})
 
     def _note_crash(self) -> None:
-        self._around.metrics.emit({ENCODER_FAILURES: 1}, properties={"stream": self.label})
+        self._context.metrics.emit({ENCODER_FAILURES: 1}, properties={"stream": self.label})
 
     def _lost(self, reason: str) -> None:
         self._due = self._due or reason

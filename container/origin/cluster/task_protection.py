@@ -45,11 +45,11 @@ class Timing:
     settle_seconds: float = 30
 
 
-class RefusedError(Exception):
+class ProtectionRefusedError(Exception):
     """The agent or ECS says no, or says nothing that makes sense."""
 
 
-class Protection:
+class TaskProtection:
     """Makes the task's protection follow a wish; failures are retried, and never get in anyone's way."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Protection:
     async def _ask(self, *, enabled: bool) -> None:
         try:
             await self._put(enabled=enabled)
-        except RefusedError as error:
+        except ProtectionRefusedError as error:
             self._failed(str(error))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             self._failed(type(error).__name__)
@@ -113,10 +113,10 @@ class Protection:
             try:
                 answer = await json_object(response, _ANSWER_BYTES)
             except MetadataError as error:
-                raise RefusedError(f"status {response.status}, {error}") from None
+                raise ProtectionRefusedError(f"status {response.status}, {error}") from None
             reason = refusal(response.status, answer, enabled=enabled)
             if reason is not None:
-                raise RefusedError(reason)
+                raise ProtectionRefusedError(reason)
 
     def _succeeded(self, *, enabled: bool) -> None:
         if self._problem is not None:

@@ -14,6 +14,7 @@ from origin.collapse import Collapsed
 from origin.delivery.answers import NOT_FOUND, BadDirectiveError, Delivery, Directives, Response
 from origin.delivery.cache import Cache
 from origin.delivery.peers import PeerBusyError, PeerError, Peers
+from origin.names import NAME
 
 if TYPE_CHECKING:
     from origin.packaging.stream import Stream
@@ -22,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 
 # All that a holder could have: an id and a multivariant playlist, or a rendition's playlist, part, segment or init.
 # Nothing in it can be read as another path (RFC 3986 5.2.4, 6.2.2): no empty or dotted segments, nothing encoded.
-_PATH = re.compile(r"([A-Za-z0-9_-]{1,128})/(master\.m3u8|[A-Za-z0-9]{1,16}/(?=.{1,80}$)[A-Za-z0-9]+(\.[A-Za-z0-9]+)+)")
+_PATH = re.compile(rf"({NAME.pattern})/(master\.m3u8|[A-Za-z0-9]{{1,16}}/(?=.{{1,80}}$)[A-Za-z0-9]+(\.[A-Za-z0-9]+)+)")
 _HANDOVERS = 2  # the holder asked first, and the one after it
 _SPARE_SECONDS = 5
 _LOOK_SECONDS = 1

@@ -10,15 +10,16 @@ from typing import Literal, NamedTuple
 
 from origin.broadcast.intake import UnsupportedSourceError
 from origin.broadcast.program import EncoderGivenUpError
-from origin.broadcast.session import Session, Surroundings
+from origin.broadcast.session import Session, SessionContext
 from origin.cluster.registry import Answer, RegistryUnavailableError, StreamRegistry, StreamTakenError
 from origin.cluster.renewal import keep
 from origin.ingest import rtmp
 from origin.ingest.authorization import Authority
 from origin.ingest.refusals import Refusals
 from origin.ingest.rtmp_source import RtmpSource
-from origin.ingest.verdict import NAME, BackendUnavailableError, UnauthorizedError
+from origin.ingest.verdict import BackendUnavailableError, UnauthorizedError
 from origin.logs import fingerprint
+from origin.names import NAME
 from origin.packaging.catalogue import Catalogue
 from origin.packaging.stream import Stream
 
@@ -43,7 +44,7 @@ _CHECK_SECONDS = 0.05
 _FLUSH_SECONDS = 1.0  # for FFmpeg to give out the last of a broadcast while its streamer waits to come back
 
 
-class RefusedError(Exception):
+class PublisherRefusedError(Exception):
     """The publisher is turned away for this reason."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
@@ -74,32 +75,32 @@ class _Live:
 Drop = Callable[[str, str], Awaitable[None]]
 
 
-class Ingest:
+class Door:
     """Lets publishers in, runs their sessions, and sends them away."""
 
     def __init__(
-        self, around: Surroundings, catalogue: Catalogue, backend: Authority, registry: StreamRegistry, drop: Drop
+        self, context: SessionContext, catalogue: Catalogue, backend: Authority, registry: StreamRegistry, drop: Drop
     ) -> None:
         """`drop` makes nginx hang up on the publisher of a name, if it is still that connection."""
         self.draining = False
         self._catalogue = catalogue
-        self._around = around
+        self._context = context
         self._backend = backend
         self._registry = registry
         self._drop = drop
         self._live: dict[str, _Live] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._refusals = Refusals(around.metrics)
+        self._refusals = Refusals(context.metrics)
 
     @property
     def sessions(self) -> list[Session]:
         return [live.session for live in self._live.values()]
 
     async def publish(self, publisher: Publisher) -> None:
-        """Let a publisher in, or raise RefusedError. When this returns, its session is already listening."""
+        """Let a publisher in, or raise PublisherRefusedError. When this returns, its session is already listening."""
         try:
             await self._admit(publisher)
-        except RefusedError as refusal:
+        except PublisherRefusedError as refusal:
             self._refusals.tell(
                 refusal.reason,
                 {"detail": str(refusal), "key": fingerprint(publisher.name), "addr": publisher.addr},
@@ -108,16 +109,16 @@ class Ingest:
 
     async def _admit(self, publisher: Publisher) -> None:
         if publisher.app != APP or not NAME.fullmatch(publisher.name):
-            raise RefusedError("invalid_name", "stream keys match [A-Za-z0-9_-]{1,128}")
+            raise PublisherRefusedError("invalid_name", f"stream keys match {NAME.pattern}")
         if self.draining:
-            raise RefusedError("draining")
+            raise PublisherRefusedError("draining")
         try:
             playback_id = await self._backend.authorize(name=publisher.name, app=publisher.app, addr=publisher.addr)
         except UnauthorizedError as error:
-            raise RefusedError("unauthorized", str(error)) from None
+            raise PublisherRefusedError("unauthorized", str(error)) from None
         except BackendUnavailableError as error:
-            raise RefusedError("backend_unavailable", str(error)) from None
-        with self._around.concealer.concealing(publisher.name):
+            raise PublisherRefusedError("backend_unavailable", str(error)) from None
+        with self._context.concealer.concealing(publisher.name):
             async with self._locks.setdefault(playback_id, asyncio.Lock()):
                 await self._begin(publisher, playback_id)
 
@@ -125,25 +126,27 @@ class Ingest:
         if present := self._live.get(playback_id):
             await self._displace(present, publisher.addr)
         if self.draining:
-            raise RefusedError("draining")
-        around = self._around
+            raise PublisherRefusedError("draining")
+        context = self._context
         name = _session_name()
         claim = object()
-        if not around.admission.enter(claim):
-            raise RefusedError("capacity", f"{around.admission.used} of {around.admission.capacity} units are taken")
+        if not context.admission.enter(claim):
+            raise PublisherRefusedError(
+                "capacity", f"{context.admission.used} of {context.admission.capacity} units are taken"
+            )
         try:
             stream = await self._stream(publisher, playback_id, name)
             player = await self._listen(publisher, stream, name)
         except StreamTakenError as error:
-            raise RefusedError("duplicate", str(error)) from None
+            raise PublisherRefusedError("duplicate", str(error)) from None
         except RegistryUnavailableError as error:
-            raise RefusedError("registry_unavailable", str(error)) from None
+            raise PublisherRefusedError("registry_unavailable", str(error)) from None
         else:
             source = RtmpSource(player)
-            session = Session(name, publisher.name, stream, source, around, client=publisher.client)
-            around.admission.hand_over(claim, session)
+            session = Session(name, publisher.name, stream, source, context, client=publisher.client)
+            context.admission.hand_over(claim, session)
         finally:
-            around.admission.release(claim)
+            context.admission.release(claim)
         task = asyncio.create_task(self._run_concealed(session, playback_id))
         self._live[playback_id] = _Live(session, task)
         _LOG.info(
@@ -164,7 +167,7 @@ class Ingest:
             return await rtmp.Player.connect("127.0.0.1", publisher.port, APP, publisher.name)
         except (OSError, EOFError, TimeoutError, rtmp.RtmpError) as error:  # EOFError: it hung up in the handshake
             await self._registry.release(stream.playback_id, session, stream.position)
-            raise RefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None
+            raise PublisherRefusedError("backend_unavailable", f"no RTMP from nginx: {type(error).__name__}") from None
 
     async def make_room(self, playback_id: str) -> Answer:
         """Another task has a publisher for this id, with the key: the same rule as for a second one here."""
@@ -176,7 +179,7 @@ class Ingest:
             return Answer.WELL if here else Answer.ABSENT
         try:
             await self._displace(present, "another task")
-        except RefusedError:
+        except PublisherRefusedError:
             return Answer.WELL
         return Answer.YIELDED
 
@@ -186,7 +189,7 @@ class Ingest:
         heard = session.intake.meter.last_arrival
         while not present.task.done():
             if session.intake.meter.last_arrival > heard:
-                raise RefusedError("duplicate", "the key is live and its publisher is well")
+                raise PublisherRefusedError("duplicate", "the key is live and its publisher is well")
             if session.intake.idle_seconds > _GHOST_SECONDS:
                 break
             await asyncio.sleep(_CHECK_SECONDS)
@@ -209,13 +212,13 @@ class Ingest:
                 asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, live.session.stop)
 
     async def _run_concealed(self, session: Session, playback_id: str) -> None:
-        with self._around.concealer.concealing(session.key):
+        with self._context.concealer.concealing(session.key):
             await self._run(session, playback_id)
 
     async def _run(self, session: Session, playback_id: str) -> None:
         reason: Reason | None = None
         began = time.monotonic()
-        keeping = asyncio.create_task(keep(self._registry, session.stream, session.name, self._around.metrics))
+        keeping = asyncio.create_task(keep(self._registry, session.stream, session.name, self._context.metrics))
         keeping.add_done_callback(lambda _: session.stop())
         try:
             await session.run()
@@ -228,11 +231,11 @@ class Ingest:
         except Exception:  # noqa: BLE001 # whatever it was, it must not take the other broadcasts along
             _LOG.exception("session failed", extra={"stream": session.label})
         finally:
-            self._around.admission.release(session)
+            self._context.admission.release(session)
             if self._live.get(playback_id) and self._live[playback_id].session is session:
                 del self._live[playback_id]
         if reason:
-            self._around.metrics.rejected(reason)
+            self._context.metrics.rejected(reason)
         # For a publisher that is gone already this does nothing.
         await self._drop(session.key, session.client)
         if keeping.done():  # another task has the stream now, and what is here must not be taken for it

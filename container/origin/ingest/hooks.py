@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
-from origin.ingest.door import Ingest, Publisher, RefusedError
+from origin.ingest.door import Door, Publisher, PublisherRefusedError
 from origin.ingest.instances import Instances
 
 _LOG = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ _NAME_CHARACTERS = 256
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-def application(ingest: Ingest, instances: Instances, status: Callable[[], dict[str, Any]]) -> web.Application:
+def application(door: Door, instances: Instances, status: Callable[[], dict[str, Any]]) -> web.Application:
     """Hooks as in nginx.conf, and `GET /status`."""
 
     def located(request: web.Request, publisher: Publisher) -> Publisher:
@@ -37,14 +37,14 @@ def application(ingest: Ingest, instances: Instances, status: Callable[[], dict[
 
     async def publish(request: web.Request) -> web.Response:
         try:
-            await ingest.publish(located(request, publisher(await _body(request))))
-        except RefusedError as refusal:
+            await door.publish(located(request, publisher(await _body(request))))
+        except PublisherRefusedError as refusal:
             return web.Response(status=403, text=refusal.reason)
-        instances.balance(session.client for session in ingest.sessions)
+        instances.balance(session.client for session in door.sessions)
         return web.Response(text="ok")
 
     async def publish_done(request: web.Request) -> web.Response:
-        ingest.done(located(request, publisher(await _body(request))))
+        door.done(located(request, publisher(await _body(request))))
         return web.Response(text="ok")
 
     async def show(_: web.Request) -> web.Response:

@@ -16,7 +16,8 @@ import json
 import re
 from typing import Any, NoReturn
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+from origin.names import NAME
+
 LARGEST = 64 << 10
 
 _WITHOUT_BODY = 204

@@ -1,6 +1,6 @@
 """What is seen of a source over time: whether it can be passed on, and whether it may be next time."""
 
-from origin.broadcast.fitness import KEY_FRAME_ADVICE, Fitness, Memory
+from origin.broadcast.fitness import KEY_FRAME_ADVICE, Fitness, KnownMisfits
 from origin.broadcast.meter import Meter
 from origin.media import silence
 from origin.media.codecs import sound
@@ -81,12 +81,12 @@ def test_source_that_was_good_for_half_a_minute_fits_again() -> None:
         assert source.fitness.fits_again(packet, source.generation) is fits
 
 
-def test_memory_is_of_the_newest_keys_only_and_holds_none_of_them() -> None:
-    memory = Memory()
+def test_misfits_are_of_the_newest_keys_only_and_holds_none_of_them() -> None:
+    known = KnownMisfits()
     for number in range(1100):
-        memory.remember(f"key-number-{number}", "why")
-    assert memory.recall("key-number-50") is None
-    assert memory.recall("key-number-1099") == "why"
-    assert "key-number" not in repr(vars(memory))
-    memory.forget("key-number-1099")
-    assert memory.recall("key-number-1099") is None
+        known.remember(f"key-number-{number}", "why")
+    assert known.recall("key-number-50") is None
+    assert known.recall("key-number-1099") == "why"
+    assert "key-number" not in repr(vars(known))
+    known.forget("key-number-1099")
+    assert known.recall("key-number-1099") is None

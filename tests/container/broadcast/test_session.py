@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from origin.broadcast.admission import Admission
-from origin.broadcast.fitness import Memory
-from origin.broadcast.session import Session, Surroundings
+from origin.broadcast.fitness import KnownMisfits
+from origin.broadcast.session import Session, SessionContext
 from origin.ingest import rtmp
 from origin.ingest.rtmp_source import RtmpSource
 from origin.media import silence
@@ -56,10 +56,10 @@ def broadcast(seconds: int, *, sound_from: float) -> list[rtmp.Message]:
 async def run(messages: list[rtmp.Message], admission: Admission) -> Stream:
     settings = Settings(backend_url="http://backend", ladder=(Rung(name="720p", height=288, video_kbps=700),))
     metrics = Metrics(namespace="n", cluster_name="c", service_name="s", write=lambda _: None)
-    around = Surroundings(settings=settings, metrics=metrics, admission=admission, memory=Memory())
+    context = SessionContext(settings=settings, metrics=metrics, admission=admission, misfits=KnownMisfits())
     stream = Stream("id", "id", settings, Position(100, 0))
     player: Any = Script(messages)
-    session = Session("s", "key", stream, RtmpSource(player), around, client="1")
+    session = Session("s", "key", stream, RtmpSource(player), context, client="1")
     assert admission.enter(session)
     await session.run()
     return stream

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from origin.broadcast.admission import Admission
-from origin.broadcast.fitness import Memory
-from origin.broadcast.session import Surroundings
+from origin.broadcast.fitness import KnownMisfits
+from origin.broadcast.session import SessionContext
 from origin.cluster.registry import Holder, InProcessRegistry
 from origin.ingest import rtmp
-from origin.ingest.door import Ingest, Publisher, RefusedError
+from origin.ingest.door import Door, Publisher, PublisherRefusedError
 from origin.metrics import Metrics
 from origin.packaging.catalogue import Catalogue
 from origin.settings import Settings
@@ -22,21 +22,21 @@ class Welcome:
         return "id"
 
 
-def door() -> tuple[Ingest, Catalogue]:
+def door() -> tuple[Door, Catalogue]:
     async def drop(*_: str) -> None:
         pass
 
     lines: list[str] = []
-    around = Surroundings(
+    context = SessionContext(
         settings=Settings(backend_url="http://backend"),
         metrics=Metrics(namespace="n", cluster_name="c", service_name="s", write=lines.append),
         admission=Admission(4),
-        memory=Memory(),
+        misfits=KnownMisfits(),
     )
     backend: Any = Welcome()
-    catalogue = Catalogue(around.settings)
+    catalogue = Catalogue(context.settings)
     registry = InProcessRegistry(Holder("task", "http://127.0.0.1:8080"))
-    return Ingest(around, catalogue, backend, registry, drop), catalogue
+    return Door(context, catalogue, backend, registry, drop), catalogue
 
 
 async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +56,6 @@ async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pyte
     assert "id" in catalogue
     go_on.set()
     await asyncio.wait({publishing})
-    assert isinstance(publishing.exception(), RefusedError)
+    assert isinstance(publishing.exception(), PublisherRefusedError)
     tested.sweep()
     assert "id" not in catalogue

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from origin import logs
 from origin.ingest import hooks
-from origin.ingest.door import Publisher, RefusedError
+from origin.ingest.door import Publisher, PublisherRefusedError
 
 if TYPE_CHECKING:
     from origin.broadcast.session import Session
@@ -37,7 +37,7 @@ class Recording:
         if self._error:
             raise self._error
         if publisher.name != "abc":
-            raise RefusedError("invalid_name")
+            raise PublisherRefusedError("invalid_name")
 
     def done(self, publisher: Publisher) -> None:
         self.left.append(publisher)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from origin.broadcast.admission import Admission
-from origin.broadcast.fitness import Memory
-from origin.broadcast.session import Surroundings
+from origin.broadcast.fitness import KnownMisfits
+from origin.broadcast.session import SessionContext
 from origin.cluster import renewal
 from origin.cluster.registry import Answer, Grant, Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError
 from origin.ingest import rtmp
-from origin.ingest.door import Ingest, Publisher, RefusedError
+from origin.ingest.door import Door, Publisher, PublisherRefusedError
 from origin.metrics import Metrics
 from origin.packaging.catalogue import Catalogue
 from origin.packaging.position import Position
@@ -90,24 +90,24 @@ class Welcome:
         return "id"
 
 
-class Door:
-    """An ingest with that registry, and what it did."""
+class Scene:
+    """A door with that registry, and what it did."""
 
     def __init__(self) -> None:
         self.registry = Scripted()
         self.dropped: list[tuple[str, str]] = []
         self.lines: list[str] = []
-        around = Surroundings(
+        context = SessionContext(
             settings=Settings(backend_url="http://backend"),
             metrics=Metrics(namespace="n", cluster_name="c", service_name="s", write=self.lines.append),
             admission=Admission(4),
-            memory=Memory(),
+            misfits=KnownMisfits(),
         )
         backend: Any = Welcome()
         registry: Any = self.registry
-        self.admission = around.admission
-        self.catalogue = Catalogue(around.settings)
-        self.ingest = Ingest(around, self.catalogue, backend, registry, self._drop)
+        self.admission = context.admission
+        self.catalogue = Catalogue(context.settings)
+        self.door = Door(context, self.catalogue, backend, registry, self._drop)
 
     async def _drop(self, name: str, client: str) -> None:
         self.dropped.append((name, client))
@@ -123,13 +123,13 @@ class Door:
 
 
 @pytest.fixture
-def door(monkeypatch: pytest.MonkeyPatch) -> Door:
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     async def connect(*_: object) -> Silent:
         return Silent()
 
     monkeypatch.setattr(rtmp.Player, "connect", connect)
     monkeypatch.setattr(renewal, "RENEW_SECONDS", 0.01)
-    return Door()
+    return Scene()
 
 
 @pytest.mark.parametrize(
@@ -137,102 +137,102 @@ def door(monkeypatch: pytest.MonkeyPatch) -> Door:
     [(RegistryUnavailableError("down"), "registry_unavailable"), (StreamTakenError(ELSEWHERE), "duplicate")],
 )
 async def test_nobody_is_let_in_without_the_lease(
-    door: Door, refusal: Exception, reason: str, caplog: pytest.LogCaptureFixture
+    scene: Scene, refusal: Exception, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A log line, a metric, and nothing taken."""
-    door.registry.refusal = refusal
-    with pytest.raises(RefusedError) as error:
-        await door.ingest.publish(PUBLISHER)
+    scene.registry.refusal = refusal
+    with pytest.raises(PublisherRefusedError) as error:
+        await scene.door.publish(PUBLISHER)
     assert error.value.reason == reason
-    assert [line["Reason"] for line in door.metric("RejectedPublish")] == [reason]
+    assert [line["Reason"] for line in scene.metric("RejectedPublish")] == [reason]
     assert [getattr(record, "reason", None) for record in caplog.records] == [reason]
-    assert (door.ingest.sessions, dict(door.catalogue), door.admission.used) == ([], {}, 0)
+    assert (scene.door.sessions, dict(scene.catalogue), scene.admission.used) == ([], {}, 0)
 
 
-async def test_a_lease_is_renewed_and_given_back(door: Door) -> None:
-    await door.ingest.publish(PUBLISHER)
-    await door.until(lambda: door.registry.renewals > 3)
-    await door.ingest.close()
-    assert door.registry.released == ["id"]
-    renewals = door.registry.renewals
+async def test_a_lease_is_renewed_and_given_back(scene: Scene) -> None:
+    await scene.door.publish(PUBLISHER)
+    await scene.until(lambda: scene.registry.renewals > 3)
+    await scene.door.close()
+    assert scene.registry.released == ["id"]
+    renewals = scene.registry.renewals
     await asyncio.sleep(0.05)
-    assert door.registry.renewals == renewals
+    assert scene.registry.renewals == renewals
 
 
-async def test_a_lost_lease_ends_the_broadcast_here(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lost_lease_ends_the_broadcast_here(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """The publisher is hung up on, and what is here of the stream is not taken for it."""
-    await door.ingest.publish(PUBLISHER)
-    assert "id" in door.catalogue
-    door.registry.renewal = LeaseLostError("id")
-    await door.until(lambda: not door.ingest.sessions and "id" not in door.catalogue)
-    assert door.dropped == [("key", "17")]
-    assert door.admission.used == 0
+    await scene.door.publish(PUBLISHER)
+    assert "id" in scene.catalogue
+    scene.registry.renewal = LeaseLostError("id")
+    await scene.until(lambda: not scene.door.sessions and "id" not in scene.catalogue)
+    assert scene.dropped == [("key", "17")]
+    assert scene.admission.used == 0
     assert any("lease lost" in record.message for record in caplog.records)
 
 
-async def test_a_table_that_is_down_ends_nothing(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_table_that_is_down_ends_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Said once when it begins and once when it is over; counted each time."""
-    await door.ingest.publish(PUBLISHER)
-    door.registry.renewal = RegistryUnavailableError("down")
-    await door.until(lambda: len(door.metric("LeaseFailures")) >= 3)
-    door.registry.renewal = None
-    renewals = door.registry.renewals
-    await door.until(lambda: door.registry.renewals > renewals + 1)
+    await scene.door.publish(PUBLISHER)
+    scene.registry.renewal = RegistryUnavailableError("down")
+    await scene.until(lambda: len(scene.metric("LeaseFailures")) >= 3)
+    scene.registry.renewal = None
+    renewals = scene.registry.renewals
+    await scene.until(lambda: scene.registry.renewals > renewals + 1)
     said = [record.message for record in caplog.records if "lease" in record.message]
     assert said == ["lease not renewed, the broadcast goes on: down", "lease renewed again"]
-    assert len(door.ingest.sessions) == 1
-    assert door.dropped == []
-    await door.ingest.close()
+    assert len(scene.door.sessions) == 1
+    assert scene.dropped == []
+    await scene.door.close()
 
 
-async def test_a_lease_is_given_back_when_nginx_does_not_play(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lease_is_given_back_when_nginx_does_not_play(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     async def connect(*_: object) -> Silent:
         raise ConnectionRefusedError
 
     monkeypatch.setattr(rtmp.Player, "connect", connect)
-    with pytest.raises(RefusedError) as error:
-        await door.ingest.publish(PUBLISHER)
+    with pytest.raises(PublisherRefusedError) as error:
+        await scene.door.publish(PUBLISHER)
     assert error.value.reason == "backend_unavailable"
-    assert door.registry.released == ["id"]
+    assert scene.registry.released == ["id"]
 
 
-async def test_room_is_made_by_a_ghost_only(door: Door) -> None:
+async def test_room_is_made_by_a_ghost_only(scene: Scene) -> None:
     """The same rule as for a second publisher of the same task."""
-    assert await door.ingest.make_room("id") is Answer.ABSENT
-    await door.ingest.publish(PUBLISHER)
-    (session,) = door.ingest.sessions
+    assert await scene.door.make_room("id") is Answer.ABSENT
+    await scene.door.publish(PUBLISHER)
+    (session,) = scene.door.sessions
 
-    asked = asyncio.create_task(door.ingest.make_room("id"))
+    asked = asyncio.create_task(scene.door.make_room("id"))
     await asyncio.sleep(0)
     session.intake.meter.last_arrival = time.monotonic() + 0.001
     assert await asked is Answer.WELL
-    assert door.ingest.sessions == [session]
+    assert scene.door.sessions == [session]
 
     session.intake.meter.last_arrival = time.monotonic() - 5
-    assert await door.ingest.make_room("id") is Answer.YIELDED
-    assert door.dropped[0] == ("key", "17")
-    assert door.registry.released == ["id"]
-    assert await door.ingest.make_room("id") is Answer.ABSENT
+    assert await scene.door.make_room("id") is Answer.YIELDED
+    assert scene.dropped[0] == ("key", "17")
+    assert scene.registry.released == ["id"]
+    assert await scene.door.make_room("id") is Answer.ABSENT
 
 
-async def test_no_room_is_made_while_a_lease_is_being_given_back(door: Door) -> None:
+async def test_no_room_is_made_while_a_lease_is_being_given_back(scene: Scene) -> None:
     """The session is over, and the table does not know yet: whoever took the stream now would own it twice."""
-    door.registry.held.add("id")
-    assert await door.ingest.make_room("id") is Answer.WELL
+    scene.registry.held.add("id")
+    assert await scene.door.make_room("id") is Answer.WELL
 
 
 @pytest.mark.parametrize(("by_another", "same"), [(True, False), (False, True)])
 async def test_what_is_left_here_is_continued_unless_another_task_had_the_stream(
-    door: Door, *, by_another: bool, same: bool
+    scene: Scene, *, by_another: bool, same: bool
 ) -> None:
-    await door.ingest.publish(PUBLISHER)
-    left = door.catalogue["id"]
-    (session,) = door.ingest.sessions
+    await scene.door.publish(PUBLISHER)
+    left = scene.catalogue["id"]
+    (session,) = scene.door.sessions
     session.intake.meter.last_arrival = time.monotonic() - 5
-    door.registry.grant = Grant(Position(5000, 7), continued=True, by_another=by_another)
-    await door.ingest.publish(PUBLISHER)
-    assert (door.catalogue["id"] is left) is same
-    await door.ingest.close()
+    scene.registry.grant = Grant(Position(5000, 7), continued=True, by_another=by_another)
+    await scene.door.publish(PUBLISHER)
+    assert (scene.catalogue["id"] is left) is same
+    await scene.door.close()
 
 
 @pytest.mark.parametrize("continued", [True, False])

@@ -5,9 +5,9 @@ import socket
 import threading
 
 import aiohttp
-from origin.ingest import verdict
 from origin.ingest.backend import Backend
 from origin.ingest.verdict import BackendUnavailableError, UnauthorizedError
+from origin.names import NAME
 
 SEEDS = [
     b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"playbackId": "p-1"}',
@@ -62,7 +62,7 @@ def run(data: bytes) -> None:
     _BACKEND.answer = data
     try:
         said = _RUNNER.run(_ask())
-        assert verdict.NAME.fullmatch(said)
+        assert NAME.fullmatch(said)
     except (UnauthorizedError, BackendUnavailableError) as error:
         said = str(error)
     assert len(said) < 150

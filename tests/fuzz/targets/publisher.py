@@ -7,6 +7,7 @@ from typing import Any
 
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.ingest import rtmp
+from origin.ingest.rtmp_source import RtmpSource
 from origin.media.packets import VideoPacket
 
 _AVCC = bytes.fromhex("014d4015ffe10017674d4015eca04012d80880000003008000001e078b16cb01000568ebe3cb20")
@@ -52,7 +53,7 @@ async def _read(data: bytes) -> list[VideoPacket]:
     player: Any = Script(data)
     pictures: list[VideoPacket] = []
     try:
-        async for packet in Intake(player).packets():  # what came before an error counts as well
+        async for packet in Intake(RtmpSource(player)).packets():  # what came before an error counts as well
             pictures += [packet] if isinstance(packet, VideoPacket) else []
     except UnsupportedSourceError as error:
         assert str(error).isprintable()  # noqa: PT017 # a refusal is fine, and its text has a bound # a line of the log

@@ -1,6 +1,6 @@
 """A stand-in for the backend: hands out stream keys and says which may publish. For local runs and tests only.
 
-`python standin.py [port]`, loopback unless HOST says otherwise. The key `test-stream-key` always works.
+`python local_backend.py [port]`, loopback unless HOST says otherwise. The key `test-stream-key` always works.
 """
 
 import os

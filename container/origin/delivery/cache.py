@@ -2,9 +2,10 @@
 
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from cachetools import TLRUCache
 
 from origin.delivery.answers import Response
 
@@ -20,41 +21,33 @@ class _Kept:
 
 
 class Cache:
-    """Least recently used out first."""
+    """Least recently used out first, and what has had its time."""
 
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         """`capacity` in bytes."""
-        self._capacity = capacity
         self._clock = clock
-        self._entries: OrderedDict[str, _Kept] = OrderedDict()
-        self.size = 0
+        self._entries: TLRUCache[str, _Kept] = TLRUCache(
+            capacity, lambda _, kept, __: kept.until, timer=lambda: self._clock(), getsizeof=lambda kept: kept.size
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return round(self._entries.currsize)
 
     def get(self, key: str) -> Response | None:
         """The answer, saying how long it is still good for."""
         kept = self._entries.get(key)
         if kept is None:
             return None
-        left = kept.until - self._clock()
-        if left <= 0:
-            self._drop(key)
-            return None
-        self._entries.move_to_end(key)
-        return kept.response._replace(cache_control=_shortened(kept.response.cache_control, int(left)))
+        left = int(kept.until - self._clock())
+        return kept.response._replace(cache_control=_shortened(kept.response.cache_control, left))
 
     def put(self, key: str, response: Response) -> None:
         """Keep an answer that has just been made, if it may be kept."""
         seconds, size = _max_age(response.cache_control), len(response.body) + len(key) + _OVERHEAD
-        if seconds <= 0 or size > self._capacity:
-            return
-        if key in self._entries:
-            self._drop(key)
-        self._entries[key] = _Kept(response, self._clock() + seconds, size)
-        self.size += size
-        while self.size > self._capacity:
-            self._drop(next(iter(self._entries)))
-
-    def _drop(self, key: str) -> None:
-        self.size -= self._entries.pop(key).size
+        if seconds > 0 and size <= self._entries.maxsize:
+            self._entries[key] = _Kept(response, self._clock() + seconds, size)
 
 
 def _max_age(cache_control: str) -> int:

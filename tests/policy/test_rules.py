@@ -144,6 +144,11 @@ BREAKS: list[tuple[str, str, Callable[[Json], object]]] = [
         lambda d: replace_peer(only(d, INGRESS, "SecurityGroups_TaskHls"), cidr_ipv6="::/0", ip_protocol="-1"),
     ),
     (
+        "rtmp-only-on-ingest-balancer",
+        INGRESS,
+        lambda d: replace_peer(only(d, INGRESS, "SecurityGroups_TaskRtmp"), prefix_list_id="pl-0123456789abcdef0"),
+    ),
+    (
         "playback-only-from-cloudfront",
         INGRESS,
         lambda d: replace_peer(only(d, INGRESS, "SecurityGroups_HlsFromCloudfront"), cidr_ipv4="10.0.0.0/8"),

@@ -27,7 +27,7 @@ class Cache:
         """`capacity` in bytes."""
         self._clock = clock
         self._entries: TLRUCache[str, _Kept] = TLRUCache(
-            capacity, lambda _, kept, __: kept.until, timer=lambda: self._clock(), getsizeof=lambda kept: kept.size
+            capacity, lambda _, kept, __: kept.until, timer=clock, getsizeof=lambda kept: kept.size
         )
 
     @property

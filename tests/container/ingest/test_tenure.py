@@ -13,7 +13,7 @@ from origin.broadcast.fitness import KnownMisfits
 from origin.broadcast.session import SessionContext
 from origin.cluster import renewal
 from origin.cluster.registry import Answer, Grant, Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError
-from origin.ingest import rtmp
+from origin.ingest import door, rtmp
 from origin.ingest.door import Door, Publisher, PublisherRefusedError
 from origin.metrics import Metrics
 from origin.packaging.catalogue import Catalogue
@@ -243,3 +243,21 @@ def test_a_stream_from_elsewhere_begins_with_a_discontinuity(*, continued: bool)
     generation = Generation("session", 1, start_pts=0, wall_offset=0.0, soundtrack=soundtrack, every_key=False)
     boundary = stream.timeline.begin(generation, 0)
     assert (boundary.msn, boundary.discontinuity, boundary.discontinuity_sequence) == (5000, continued, 7 + continued)
+
+
+async def test_a_goodbye_ends_the_session_of_that_connection_only(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nginx says it of a publisher that was refused as a duplicate, too: same key, another connection."""
+    monkeypatch.setattr(door, "_GOODBYE_SECONDS", 0)
+    await scene.door.publish(PUBLISHER)
+    (session,) = scene.door.sessions
+
+    scene.door.done(PUBLISHER._replace(client="another/9"))
+    scene.door.done(PUBLISHER._replace(name="another"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not session._stopping.is_set()
+
+    scene.door.done(PUBLISHER)
+    await scene.until(lambda: not scene.door.sessions)

@@ -64,3 +64,8 @@ def test_lighter_ladder_keeps_a_picture(left: list[list[str]], *, copy: bool) ->
 def test_cost_goes_by_what_is_encoded(rate: float, cost: int) -> None:
     for copy, factor in ((True, 1), (False, 2)):
         assert ladder.cost(ladder.plan(source(1280, 720), DEFAULT_LADDER, copy=copy), rate) == cost * factor
+
+
+def test_a_source_may_have_a_quarter_more_than_its_rung() -> None:
+    """An encoder at the rung's own rate goes above it now and then; twice as much would be somebody else's."""
+    assert ladder.limit_kbps(DEFAULT_LADDER) == 3125

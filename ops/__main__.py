@@ -8,19 +8,19 @@ import signal
 import sys
 from pathlib import Path
 
-from ops.accepted_vulnerabilities import ACCEPTED
-from ops.bootstrap import bootstrap
-from ops.broadcasts import print_broadcasts
-from ops.deploy import deploy, print_backend_settings
-from ops.destroy import destroy
-from ops.destroy_bootstrap import destroy_bootstrap
+from ops.aws.steady import MOST_WAIT_MINUTES, WAIT_MINUTES
+from ops.commands.accepted_vulnerabilities import ACCEPTED
+from ops.commands.bootstrap import bootstrap
+from ops.commands.broadcasts import print_broadcasts
+from ops.commands.deploy import deploy, print_backend_settings
+from ops.commands.destroy import destroy
+from ops.commands.destroy_bootstrap import destroy_bootstrap
+from ops.commands.plan import write_plan
+from ops.commands.vulnerabilities import SEVERITIES, print_vulnerabilities
 from ops.errors import FailedError
-from ops.plan import write_plan
 from ops.plan_review.command import review_plans
 from ops.processes import TerminatedError, end_on_sigterm
-from ops.steady import MOST_WAIT_MINUTES, WAIT_MINUTES
 from ops.terminal import say
-from ops.vulnerabilities import SEVERITIES, print_vulnerabilities
 
 _HELP = {
     "bootstrap": "make state bucket, key and image repository, and move their state into the bucket",

@@ -96,7 +96,7 @@ class World:
         task.look()
 
     def deploy(self) -> bool:
-        """As `make deploy` (ops/room.py): not while a busy task is unprotected, and with enough desired for all."""
+        """As `make deploy` (ops/aws/room.py): not while a busy task is unprotected, and with enough desired for all."""
         if any(task.busy and not task.protected for task in self.tasks):
             return False
         self._want(self.service.desired + sum(task.protected for task in self.tasks))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from policy.findings import Finding, StackDocument
+    from policy.findings import Finding
+    from stacks.document import StackDocument
 
 ANY_ENVIRONMENT = "*"
 

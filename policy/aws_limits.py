@@ -13,7 +13,7 @@ from policy.references import reference
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from policy.findings import StackDocument
+    from stacks.document import StackDocument
 
 # Amazon VPC user guide, "Amazon VPC quotas": inbound, and as many outbound; a prefix list counts with all it may hold,
 # AWS's own with its weight ("AWS-managed prefix lists").

@@ -14,7 +14,7 @@ from policy.findings import Finding, PolicyError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from policy.findings import Json, StackDocument
+    from stacks.document import Json, StackDocument
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

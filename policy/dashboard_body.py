@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from policy.findings import Json
+    from stacks.document import Json
 
 GRID_WIDTH = 24
 MOST_WIDGETS = 500

@@ -17,7 +17,7 @@ from policy.references import reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from policy.findings import Json, StackDocument
+    from stacks.document import Json, StackDocument
 
 RTMP_PORT = 1935
 BAD_REQUEST = 400

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from policy.accepted import Review
-    from policy.findings import Finding, Json, StackDocument
+    from policy.findings import Finding
+    from stacks.document import Json, StackDocument
 
 _NOWHERE = "main.py:1"  # a stack that was synthesized by something else: the line that makes all of them
 _MOST_RESULTS = 25_000

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stacks.app import build_app
+from stacks.document import CONFIGURATION, StackDocument
 from stacks.sources import recorded
 
 if TYPE_CHECKING:
@@ -39,17 +39,13 @@ def synthesize(configs: Iterable[EnvironmentConfig], progress: Callable[[str], N
     for stale in sorted(stacks_folder.iterdir()):
         if stale.name not in names:
             shutil.rmtree(stale)
-    return [_written(name, stacks_folder / name / "cdk.tf.json") for name in names]
+    return [_written(name, stacks_folder / name / CONFIGURATION) for name in names]
 
 
 def _written(name: str, path: Path) -> WrittenStack:
-    document: dict[str, Any] = json.loads(path.read_text())
-    return WrittenStack(
-        name=name,
-        path=path,
-        resources=sum(map(len, document.get("resource", {}).values())),
-        data_sources=sum(map(len, document.get("data", {}).values())),
-    )
+    addresses = StackDocument.read(path.parent).addresses
+    data_sources = sum(address.startswith("data.") for address in addresses)
+    return WrittenStack(name=name, path=path, resources=len(addresses) - data_sources, data_sources=data_sources)
 
 
 def table(written: Iterable[WrittenStack]) -> str:

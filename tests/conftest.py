@@ -101,13 +101,10 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def templates(synthesized: Path) -> dict[str, Template]:
     """Every stack of that synthesis, by name."""
-    import json  # noqa: PLC0415 - only here
-
+    from stacks.document import StackDocument  # noqa: PLC0415 - most tests do not need it
     from tests.template import Template  # noqa: PLC0415 - only here
 
-    return {
-        path.parent.name: Template(json.loads(path.read_text())) for path in sorted(synthesized.glob("*/cdk.tf.json"))
-    }
+    return {folder.name: Template(StackDocument.read(folder)) for folder in sorted(synthesized.iterdir())}
 
 
 @pytest.fixture(scope="session")

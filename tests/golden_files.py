@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from stacks.document import StackDocument
 from tests.shipped import ROOT, shipped_configs, synthesize_to
 from tests.template import Template
 
@@ -42,7 +43,7 @@ def main() -> int:
             text = (outdir / "stacks" / name / "cdk.tf.json").read_text()
             files = {
                 template_path(name): text,
-                addresses_path(name): addresses_text(Template(json.loads(text))),
+                addresses_path(name): addresses_text(Template(StackDocument(name=name, document=json.loads(text)))),
             }
             for path, content in files.items():
                 path.parent.mkdir(parents=True, exist_ok=True)

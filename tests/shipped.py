@@ -5,7 +5,6 @@ Those in `environments/` belong to whoever deploys them, and may say anything th
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +41,9 @@ def everything_config() -> EnvironmentConfig:
 def synthesize_to(outdir: Path, configs: list[EnvironmentConfig]) -> dict[str, Template]:
     """Synthesize and return stack name to template."""
     from stacks.app import build_app  # noqa: PLC0415 - starts jsii, which most tests do not need
+    from stacks.document import StackDocument  # noqa: PLC0415 - likewise
 
     app, stacks = build_app(configs, outdir)
     app.synth()
     names = [str(stack.node.id) for stack in stacks]
-    return {name: Template(json.loads((outdir / "stacks" / name / "cdk.tf.json").read_text())) for name in names}
+    return {name: Template(StackDocument.read(outdir / "stacks" / name)) for name in names}

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from stacks.document import Json, StackDocument
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """One stack's Terraform JSON."""
 
-    document: Json
+    stack: StackDocument
+
+    @property
+    def document(self) -> Json:
+        """Its Terraform JSON."""
+        return self.stack.document
 
     def resources(self, type_: str) -> dict[str, Json]:
         """Logical id to arguments."""
-        named: dict[str, Json] = self.document.get("resource", {}).get(type_, {})
-        return named
+        return _by_id(self.stack.resources(type_))
 
     def data(self, type_: str) -> dict[str, Json]:
         """Logical id to arguments, of data sources."""
-        named: dict[str, Json] = self.document.get("data", {}).get(type_, {})
-        return named
+        return _by_id(self.stack.data_sources(type_))
 
     def one(self, type_: str, id_start: str = "") -> Json:
         """The only resource of this type whose id starts so."""
@@ -43,18 +47,13 @@ class Template:
         document = self.one_data("aws_iam_policy_document", id_start)
         return {statement["sid"]: statement for statement in document["statement"]}
 
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self) -> Json:
         """Output name to value."""
-        return {name: output["value"] for name, output in self.document.get("output", {}).items()}
+        return self.stack.outputs
 
     def addresses(self) -> list[str]:
         """Every address, sorted."""
-        return sorted(
-            f"{prefix}{type_}.{name}"
-            for prefix, section in (("", "resource"), ("data.", "data"))
-            for type_, named in self.document.get(section, {}).items()
-            for name in named
-        )
+        return self.stack.addresses
 
     @staticmethod
     def _only(named: dict[str, Json], type_: str, id_start: str) -> Json:
@@ -63,3 +62,7 @@ class Template:
             f"{type_} starting with {id_start!r}: expected one, there are {sorted(matching) or sorted(named)}"
         )
         return next(iter(matching.values()))
+
+
+def _by_id(addressed: dict[str, Json]) -> dict[str, Json]:
+    return {address.rpartition(".")[2]: arguments for address, arguments in addressed.items()}

@@ -25,7 +25,8 @@ from stacks.streaming import origin_environment
 from tests.shipped import ROOT, shipped_configs
 
 if TYPE_CHECKING:
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 CLUSTER, SERVICE = "live-commerce-streaming-dev", "live-commerce-rtmp-dev"
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from config.environment import EnvironmentConfig
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 PLAYLIST = "/hls/show/master.m3u8"
 ALLOWED = ("https://shop.example.com", "https://www.example.org")

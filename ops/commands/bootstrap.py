@@ -20,6 +20,7 @@ from ops.terminal import confirm, say
 from ops.terraform.core import Terraform, find_terraform, plan_ask_apply
 from ops.terraform.local_state import local_state, taking_down
 from ops.terraform.remote_state import State, StateBucket
+from stacks.document import StackDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,9 +140,8 @@ def _adopt(config: EnvironmentConfig, terraform: Terraform, local: State | None,
 
 
 def _only_address(folder: Path, type_: str) -> str:
-    document = json.loads((folder / "cdk.tf.json").read_text(encoding="utf-8"))
-    (name,) = document["resource"][type_]
-    return f"{type_}.{name}"
+    (address,) = StackDocument.read(folder).resources(type_)
+    return address
 
 
 def _apply(terraform: Terraform, name: str, *, yes: bool) -> None:

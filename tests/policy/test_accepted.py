@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from policy.accepted import Accepted, read_accepted, review
-from policy.findings import Finding, PolicyError, StackDocument
+from policy.findings import Finding, PolicyError
+from stacks.document import StackDocument
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from policy.findings import StackDocument
 from policy.rules import RULES, check_rules
+from stacks.document import StackDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 NAME = "LiveCommerceStreamingStack-everything"
 

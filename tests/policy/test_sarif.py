@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from policy.accepted import Accepted, review
-from policy.findings import Finding, PolicyError, StackDocument
+from policy.findings import Finding, PolicyError
 from policy.sarif import Places, sarif
 from stacks.app import build_app
+from stacks.document import StackDocument
 from stacks.sources import recorded
 from tests.shipped import ROOT, everything_config
 

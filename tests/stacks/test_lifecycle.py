@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from offline_terraform.engine import Result
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
     Change = Callable[[EnvironmentConfig], Json]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 DEV = "LiveCommerceStreamingStack-dev"
 STACKS = [

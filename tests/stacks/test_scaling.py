@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from origin.cluster.task_protection import Timing
 
+from stacks.document import StackDocument
 from tests.stacks.scaling_world import SHOWS_PER_TASK, World, evaluate
 from tests.template import Template
 
@@ -59,7 +60,7 @@ def test_the_model_cuts_shows_when_target_tracking_scales_in_and_leases_are_shor
     }
     for policy in document["resource"]["aws_appautoscaling_policy"].values():
         del policy["target_tracking_scaling_policy_configuration"]["disable_scale_in"]
-    world = World(Template(document), HALF_AN_HOUR)
+    world = World(Template(StackDocument(name="", document=document)), HALF_AN_HOUR)
     eight_shows_on_four_tasks(world)
 
     world.run(60)

@@ -10,7 +10,8 @@ import pytest
 from constructs_lib.compute.task_roles import secret_resources
 
 if TYPE_CHECKING:
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 
 def container(template: Template) -> Json:

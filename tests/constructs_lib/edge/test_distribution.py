@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 
 def behaviors(template: Template) -> dict[str, Json]:

@@ -11,7 +11,8 @@ from constructs_lib.observability.metrics import OriginMetrics
 from tests.shipped import ROOT
 
 if TYPE_CHECKING:
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 ALARMS = {
     "NoHealthyIngestTarget",

@@ -10,7 +10,8 @@ import pytest
 from moto.events.models import EventPattern
 
 if TYPE_CHECKING:
-    from tests.template import Json, Template
+    from stacks.document import Json
+    from tests.template import Template
 
 # After the sample in the ECS developer guide, "AWS Fargate task retirement FAQ".
 EVENT: Json = {

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from tests.template import Json
+    from stacks.document import Json
+
 
 Settings = Mapping[str, Mapping[str, Any] | None]
 """Sections of an environment's file with the keys that change; None takes the section out."""

@@ -23,7 +23,8 @@ from tests.ops.plan_review.plans import (
 
 if TYPE_CHECKING:
     from ops.plan_review.judging import Judgement
-    from tests.template import Json
+    from stacks.document import Json
+
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

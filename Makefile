@@ -156,6 +156,11 @@ test: .venv/.all-ready cdk_terrain/.venv/.ready node_modules/.ready container/pl
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests
 
+.PHONY: mutants
+mutants: SAMPLE := 30
+mutants: .venv/.all-ready ## small faults in the most dangerous code: which do its quick tests not find? SAMPLE=30 of each module, MODULES="leases routing" for less
+	@$(PY) scripts/mutants.py --sample $(SAMPLE) $(MODULES)
+
 .PHONY: test-repeat
 test-repeat: RUNS := 10
 test-repeat: UNDER := quiet one-core busy half
@@ -178,9 +183,9 @@ bench: .venv/.all-ready ## how long synthesis takes, against the ordinary import
 	@$(PY) bench/synth.py
 
 .PHONY: bench-broadcast
-bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, cost, capacity, recovery of broadcasts (ROWS="cost memory" picks some)
+bench-broadcast: .venv/.all-ready container/player/dist/index.html ## latency, cost, capacity, recovery of broadcasts (ROWS="cost memory" picks some), AGAINST=<git ref> side by side
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
-	@PYTHONPATH=container $(PY) -m bench.broadcast $(ROWS)
+	@PYTHONPATH=container $(PY) -m $(if $(AGAINST),bench.compare $(AGAINST),bench.broadcast) $(ROWS)
 
 .PHONY: bench-routing
 bench-routing: .venv/.all-ready ## what it costs when another task has the stream

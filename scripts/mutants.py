@@ -89,7 +89,7 @@ def baseline(target: Target, folder: Path) -> float:
     began = time.monotonic()
     done = subprocess.run(shlex.split(command(target)), cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"mutants: without any fault, {command(target)} fails:\n{done.stdout[-3000:]}")
+        sys.exit(f"mutants: without any fault, {command(target)} fails:\n{(done.stdout + done.stderr)[-3000:]}")
     return time.monotonic() - began
 
 

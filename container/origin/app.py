@@ -119,7 +119,9 @@ class Origin:
         """Until told to stop, or until something ends without which nobody would be served for long."""
         nginx = asyncio.create_task(self._instances.run(), name="nginx ended again and again")
         stopping = asyncio.create_task(self._drain())
-        _LOG.info("origin is up", extra={"http": self._settings.http_port, "rtmp": self._settings.rtmp_port})
+        settings = self._settings
+        where = {"environment": settings.environment, "http": settings.http_port, "rtmp": settings.rtmp_port}
+        _LOG.info("origin is up", extra=where)
         vital = {nginx, *chores}
         await asyncio.wait({stopping, *vital}, return_when=asyncio.FIRST_COMPLETED)
         dead = None if self._stop.is_set() else next((task for task in vital if task.done()), None)

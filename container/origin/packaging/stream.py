@@ -55,11 +55,6 @@ class Stream:
     def position(self) -> Position:
         return Position(self.timeline.next_msn, self.timeline.discontinuity_sequence)
 
-    @property
-    def playable(self) -> bool:
-        """Whether every rendition has a whole segment."""
-        return bool(self.renditions) and all(each.window.playable for each in self.renditions.values())
-
     def prepare(self, plans: Sequence[RenditionPlan]) -> list[Rendition]:
         """The renditions of these plans, made where there are none yet, from the top."""
         for plan in plans:

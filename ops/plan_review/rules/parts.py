@@ -18,7 +18,6 @@ RTMP_PORT = 1935
 COMES_OR_GOES = (Action.CREATE, Action.DELETE, *REPLACED)
 
 BETWEEN_SHOWS = "Apply it when nobody is live: make broadcasts ENV=<env> lists who is."
-LEAVE_IT = "Take the change back"
 
 
 def either(change: Change, path: str) -> Any:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _INGRESS, _EGRESS = "aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule"
 _PEERS = ("cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id")
 _WHAT = ("from_port", "to_port", "ip_protocol")
-_EVERYWHERE = "0.0.0.0/0"
 
 
 def _whose(plan: Plan, change: Change) -> str:

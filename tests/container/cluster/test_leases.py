@@ -12,7 +12,7 @@ from origin.cluster import dynamodb_table, leases
 from origin.cluster.dynamodb_table import DynamoDbTable
 from origin.cluster.lease_table import ConflictError, Lease
 from origin.cluster.leases import LEASE_SECONDS, LOOK_SECONDS, MARGIN_SECONDS
-from origin.cluster.registry import Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError, clock_msn
+from origin.cluster.registry import Grant, Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError, clock_msn
 from origin.packaging.position import Position
 from origin.settings import ConfigurationError
 
@@ -140,8 +140,13 @@ async def test_taken_at_once_from_a_process_that_is_gone(world: World, one: Task
     before = world.now
     grant = await two.registry.acquire("id", "s")
     assert world.now == before
-    assert grant.position.next_msn > far.next_msn + 5
-    assert grant.position.discontinuity_sequence > far.discontinuity_sequence
+    assert grant.position == Position(far.next_msn + 20, far.discontinuity_sequence + 4)
+
+
+async def test_the_first_broadcast_begins_at_the_clock(one: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "clock_msn", lambda: 424_242)
+    grant = await one.registry.acquire("id", "s")
+    assert grant == Grant(Position(424_242, 0), continued=False, by_another=False)
 
 
 async def test_numbers_rise_over_clocks_that_differ(

@@ -542,7 +542,7 @@ async def test_requests_for_what_is_far_away_are_not_held(pair: Pair, ahead: int
 async def test_answers_are_kept_for_as_long_as_they_say(pair: Pair) -> None:
     owner, other, show = pair
     now = 1000.0
-    other.router._cache._clock = lambda: now
+    other.router._cache = Cache(1 << 20, clock=lambda: now)
     missing, segment = "show/720p/s.1.m4s", f"show/720p/s.{FIRST_MSN}.m4s"
     first = await other.get(INDEX)
     for path in (missing, segment):
@@ -574,7 +574,7 @@ async def test_a_sleeper_that_woke_up_is_a_second_behind_its_successor_and_not_m
     """It passes on what it asked for a moment ago, which a viewer elsewhere may know more than; never what it had."""
     owner, other, show = pair
     now = 1000.0
-    other.router._cache._clock = lambda: now
+    other.router._cache = Cache(1 << 20, clock=lambda: now)
     other.streams["show"] = Broadcast("show", session="slept").feed(2.2).stream  # still in its memory
 
     async def newest(task: Task) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from config.errors import ConfigurationError
 from config.loader import load_environments
 from config.notes import notes
-from config.variables import operator_variables
+from config.variables import operator_variables, unknown_names
 
 ROOT = Path(__file__).resolve().parent
 
@@ -29,14 +29,15 @@ def main() -> int:
                 + ", ".join(environment.placeholders),
                 file=sys.stderr,
             )
-    for note in notes([environment.config for environment in environments]):
+    configs = [environment.config for environment in environments]
+    for note in (*unknown_names(ROOT, [config.name for config in configs]), *notes(configs)):
         print(f"synth: note: {note}", file=sys.stderr)
     print("synth: loading the AWS bindings (a few seconds) ...", file=sys.stderr, flush=True)
     # Imported late: a mistake in an environment file should not wait for the bindings.
     from stacks.synthesis import synthesize, table  # noqa: PLC0415 - see above
 
     written = synthesize(
-        [environment.config for environment in environments],
+        configs,
         progress=lambda stack: print(f"synth: {stack} ...", file=sys.stderr, flush=True),
     )
     print(f"\n{table(written)}\n\nNext: make check; then docs/deploy.md takes you from here to a running environment.")

@@ -137,6 +137,25 @@ def _with_a_port_that_exists(value: str) -> str:
     return value
 
 
+def _reachable_from_tasks(value: str) -> str:
+    """A backend on the operator's own machine works in compose, and never in AWS."""
+    host = value.split("://", 1)[1].split("/", 1)[0].partition(":")[0].lower().rstrip(".")
+    here = host == "localhost" or host.endswith(".localhost")
+    try:
+        address = IPv4Address(host)
+    except ValueError:
+        pass
+    else:
+        here = address.is_loopback or address.is_unspecified or address.is_link_local
+    if here:
+        raise PydanticCustomError(
+            "here",
+            "must be an address that tasks in AWS can reach: {host} is the task itself (make live asks a backend here)",
+            {"host": host},
+        )
+    return value
+
+
 def _any_alone(values: tuple[str, ...]) -> tuple[str, ...]:
     if "*" in values and len(values) > 1:
         raise PydanticCustomError("any_alone", 'must be "*" alone (any), or leave it out to restrict', {})
@@ -153,6 +172,7 @@ HttpUrl = Annotated[
         "an http:// or https:// URL, with no query",
     ),
     AfterValidator(_with_a_port_that_exists),
+    AfterValidator(_reachable_from_tasks),
 ]
 DomainName = Annotated[
     str, _matching(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", "a domain name like live.example.com")
@@ -252,10 +272,10 @@ class Task(Section):
 
     @model_validator(mode="after")
     def _one_image(self) -> Self:
-        if (self.image_tag is None) == (self.image_digest is None):
-            raise cross_field(
-                "image_tag", self.image_tag, "must be set, or image_digest (just one of the two) to name the image"
-            )
+        if self.image_tag is None and self.image_digest is None:
+            raise cross_field("image_tag", None, "must be set, or image_digest (just one of the two) to name the image")
+        if self.image_tag is not None and self.image_digest is not None:
+            raise cross_field("image_tag", self.image_tag, "and image_digest are both set: remove one of them")
         return self
 
 
@@ -522,7 +542,11 @@ class EnvironmentConfig(Section):
     def _origin_shield_is_known(self) -> Self:
         if self.aws.region not in ORIGIN_SHIELD_REGIONS | NEAREST_ORIGIN_SHIELD_REGION.keys():
             known = ", ".join(sorted(ORIGIN_SHIELD_REGIONS | NEAREST_ORIGIN_SHIELD_REGION.keys()))
-            raise cross_field("aws.region", self.aws.region, f"must be a region with a known Origin Shield ({known})")
+            raise cross_field(
+                "aws.region",
+                self.aws.region,
+                f"must be a region near which CloudFront can gather viewers' requests ({known})",
+            )
         return self
 
     @model_validator(mode="after")

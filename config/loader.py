@@ -7,6 +7,7 @@ import json
 import re
 import tomllib
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -124,7 +125,8 @@ def load_environment(path: Path, env: Mapping[str, str]) -> LoadedEnvironment:
     try:
         config = EnvironmentConfig.model_validate({"name": name, **document.values})
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_line(document, details) for details in error.errors())) from None
+        told = _worth_telling(error.errors())
+        raise ConfigurationError("\n".join(_line(document, details) for details in told)) from None
     return LoadedEnvironment(config=config, placeholders=tuple(document.placeholders))
 
 
@@ -136,7 +138,19 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise ConfigurationError(f"{_shown_path(path)}: is no valid TOML: nested too deep") from None
     except ValueError as error:  # tomllib's, Unicode's, and that of numbers with thousands of digits
-        raise ConfigurationError(f"{_shown_path(path)}: is no valid TOML: {_in_one_line(str(error))}") from None
+        what = _in_one_line(str(error))
+        raise ConfigurationError(f"{_shown_path(path)}: is no valid TOML: {what}{_key_at(path, what)}") from None
+
+
+def _key_at(path: Path, said: str) -> str:
+    """Which key is in the line that tomllib complains of; nothing of its value, which may be a secret."""
+    if not (found := re.search(r"\(at line (\d+), column", said)):
+        return ""
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
+        line = next(islice(lines, int(found[1]) - 1, None), "").strip()
+    key = re.match(r"\[*[\w\s.\"'-]{1,40}", line)
+    word = key[0].split("=")[0].split()[0] if key and key[0].split() else ""
+    return f", at {_in_one_line(word)}" if word else ""
 
 
 def _toml(raw: bytes) -> dict[str, Any]:
@@ -179,6 +193,22 @@ def _texts(value: Any, location: tuple[int | str, ...]) -> Iterator[tuple[tuple[
     elif isinstance(value, list):
         for index, each in enumerate(value):
             yield from _texts(each, (*location, index))
+
+
+def _worth_telling(mistakes: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Each mistake once: not that a list is too short for want of the entry that is wrong, nor what a typo left out."""
+    meant = {
+        (*mistake["loc"][:-1], _close_key(mistake["loc"]))
+        for mistake in mistakes
+        if mistake["type"] == "extra_forbidden"
+    }
+    wrong_within = {mistake["loc"][:end] for mistake in mistakes for end in range(len(mistake["loc"]))}
+    return [
+        mistake
+        for mistake in mistakes
+        if not (mistake["type"] == "missing" and mistake["loc"] in meant)
+        and not (mistake["type"] in {"too_short", "too_long"} and mistake["loc"] in wrong_within)
+    ]
 
 
 def _line(document: _Document, details: ErrorDetails) -> str:
@@ -228,10 +258,15 @@ def _requirement(details: ErrorDetails) -> str:
 
 
 def _unknown_key(location: tuple[int | str, ...]) -> str:
-    allowed = _allowed_keys(location[:-1])
-    close = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"unknown key; {hint}allowed here: {', '.join(allowed)}"
+    close = _close_key(location)
+    hint = f"did you mean {close}? " if close else ""
+    return f"unknown key; {hint}allowed here: {', '.join(_allowed_keys(location[:-1]))}"
+
+
+def _close_key(location: tuple[int | str, ...]) -> str | None:
+    """What an unknown key was probably meant to be."""
+    close = difflib.get_close_matches(str(location[-1]), _allowed_keys(location[:-1]), n=1)
+    return close[0] if close else None
 
 
 def _allowed_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import io
 import os
 import re
@@ -12,13 +13,16 @@ from dotenv.parser import parse_stream
 from config.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from dotenv.parser import Binding
 
 _LARGEST = 64 << 10  # bytes
+_SHOWN = 60  # characters of a name
 _OURS = re.compile(r"(CDK_DEFAULT|BACKEND_URL|CERTIFICATE_ARN)(_[A-Z0-9_]{1,32})?")
+_NAMES = ("CDK_DEFAULT_ACCOUNT", "CDK_DEFAULT_REGION", "BACKEND_URL", "CERTIFICATE_ARN")
+_ALMOST = 0.8  # of difflib's ratio: another name's letters in another order, one too many, one too few
 
 
 def operator_variables(root: Path) -> dict[str, str]:
@@ -28,6 +32,19 @@ def operator_variables(root: Path) -> dict[str, str]:
         ConfigurationError: `.env` has mistakes; one line for each, none with a value, which may be a secret.
     """
     return {name: value for name, value in {**_file(root / ".env"), **os.environ}.items() if value}
+
+
+def unknown_names(root: Path, environments: Iterable[str]) -> list[str]:
+    """A line for each name in `root/.env` that nothing reads and that looks like one that something does."""
+    suffixes = [name.upper().replace("-", "_") for name in environments]
+    known = {*_NAMES[:3]} | {f"{name}_{suffix}" for name in _NAMES[2:] for suffix in suffixes}
+    notes = []
+    for name in _file(root / ".env"):
+        close = difflib.get_close_matches(name.upper(), sorted(known), n=1, cutoff=_ALMOST)
+        if name not in known and (close or _OURS.fullmatch(name)):
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
+            notes.append(f".env: nothing reads {name[:_SHOWN]}; {hint}")
+    return notes
 
 
 def _file(path: Path) -> dict[str, str]:

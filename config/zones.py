@@ -47,3 +47,25 @@ ZONE_IDS_WITHOUT_VPC_ORIGINS = ("apne1-az3", "apne2-az1", "cac1-az3", "use1-az3"
 
 # Region to letter to AZ id, where the letter alone tells: the region maps letters to ids alike in all accounts.
 LETTERS_WITHOUT_VPC_ORIGINS = {"ap-northeast-2": {"a": "apne2-az1"}}
+
+# The letters that a region's zones have, in any account (AWS regions and availability zones, as of 2026; an account
+# may see fewer). Only where it is known for certain: a note about another letter must not be wrong.
+ZONE_LETTERS = {
+    "ap-northeast-1": "abcd",
+    "ap-northeast-2": "abcd",
+    "ap-northeast-3": "abc",
+    "ap-south-1": "abc",
+    "ap-southeast-1": "abc",
+    "ap-southeast-2": "abc",
+    "ca-central-1": "abd",
+    "eu-central-1": "abc",
+    "eu-north-1": "abc",
+    "eu-west-1": "abc",
+    "eu-west-2": "abc",
+    "eu-west-3": "abc",
+    "sa-east-1": "abc",
+    "us-east-1": "abcdef",
+    "us-east-2": "abc",
+    "us-west-1": "abc",
+    "us-west-2": "abcd",
+}

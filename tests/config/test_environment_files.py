@@ -226,7 +226,7 @@ MISTAKES = [
     (
         "tag and digest",
         edited('image_tag = "0.1.0"', f'image_tag = "0.1.0"\nimage_digest = "sha256:{"0" * 64}"'),
-        'task.image_tag = "0.1.0": must be set, or image_digest (just one of the two)',
+        'task.image_tag = "0.1.0": and image_digest are both set: remove one of them',
     ),
     ("no image", edited('image_tag = "0.1.0"', ""), "task.image_tag is not set: must be set, or image_digest"),
     ("short digest", edited('image_tag = "0.1.0"', 'image_digest = "sha256:abc"'), "must be an image digest: sha256:"),
@@ -334,7 +334,7 @@ MISTAKES = [
     (
         "region without a known Origin Shield",
         DEV + '\n[aws]\nregion = "ap-south-2"\n',
-        "must be a region with a known Origin Shield",
+        "must be a region near which CloudFront can gather viewers' requests",
     ),
     (
         "zone without VPC origins",
@@ -390,6 +390,17 @@ MISTAKES = [
         "must be a GitHub repository as owner/name",
     ),
     ("no TOML", DEV + "\n[network\n", "is no valid TOML:"),
+    ("no TOML at a key", edited("cpu = 2048", "cpu 2048"), ", column 5), at cpu"),
+    ("key twice", edited("cpu = 2048", "cpu = 2048\ncpu = 4096"), ", column 11), at cpu"),
+    ("half a table", edited("[scaling]", "[scaling"), ", at [scaling"),
+    *(
+        (
+            f"backend on {host}",
+            f'{DEV}\n[backend]\nurl = "http://{host}:3000/api"\n',
+            f"must be an address that tasks in AWS can reach: {host.lower()} is the task itself",
+        )
+        for host in ("localhost", "LOCALHOST", "api.localhost", "127.0.0.1", "0.0.0.0", "169.254.170.2")
+    ),
 ]
 
 
@@ -402,6 +413,35 @@ def test_fails_when_a_value_is_wrong(tmp_path: Path, text: str, expected: str) -
     lines = str(error.value).splitlines()
     assert any(expected in line for line in lines), lines
     assert all(line.startswith("environments/dev.toml: ") for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (edited('["b", "c"]', '["b", "Z9"]'), 'network.availability_zones[1] = "Z9": must be the letter of a zone'),
+        (edited('["b", "c"]', "[1]"), "network.availability_zones[0] = 1: must be a text in quotes"),
+        (edited("availability_zones", "availability_zone"), "did you mean availability_zones?"),
+        (edited("cpu = 2048", "cpus = 2048"), "did you mean cpu?"),
+        (DEV.replace("[task]", "[tsk]"), "did you mean task?"),
+        (edited('name = "720p"', 'nam = "720p"'), "did you mean name?"),
+    ],
+    ids=["entry", "entry of one", "key", "key of a section", "section", "key in a list"],
+)
+def test_a_mistake_is_told_once(tmp_path: Path, text: str, line: str) -> None:
+    """Not that a list is too short, too, for want of its wrong entry; nor that the key is missing that a typo meant."""
+    with pytest.raises(ConfigurationError) as error:
+        load(tmp_path, text)
+
+    (only,) = str(error.value).splitlines()
+    assert line in only
+
+
+def test_no_value_is_told_of_a_line_that_is_no_toml(tmp_path: Path) -> None:
+    """It may be a secret."""
+    with pytest.raises(ConfigurationError) as error:
+        load(tmp_path, DEV + '\n[backend]\nurl = "https://user:hush@example.com\n')
+
+    assert str(error.value).endswith(", at url")
 
 
 def test_there_are_at_least_25_kinds_of_mistakes() -> None:

@@ -33,6 +33,13 @@ def test_the_shipped_environments_deserve_none() -> None:
         ),
         ("task", {"max_streams": 7}, "dev: task.max_streams = 7 on 2 vCPU"),
         ("network", {"vpc_cidr": PROD.network.vpc_cidr}, "dev, prod: network.vpc_cidr overlaps"),
+        ("network", {"vpc_cidr": "8.8.0.0/16"}, "dev: network.vpc_cidr = 8.8.0.0/16 are addresses of the internet"),
+        ("network", {"vpc_cidr": "172.32.0.0/16"}, "dev: network.vpc_cidr = 172.32.0.0/16 are addresses of the"),
+        (
+            "network",
+            {"availability_zones": ("b", "e")},
+            "dev: network.availability_zones has e, and ap-northeast-2 has",
+        ),
     ],
 )
 def test_each_is_one_line_that_names_what(section: str, keys: dict[str, Any], said: str) -> None:
@@ -40,6 +47,24 @@ def test_each_is_one_line_that_names_what(section: str, keys: dict[str, Any], sa
 
     assert note.startswith(said)
     assert "\n" not in note
+
+
+@pytest.mark.parametrize("cidr", ["10.99.0.0/16", "172.31.0.0/16", "192.168.0.0/16", "100.64.0.0/16"])
+def test_private_addresses_are_what_they_should_be(cidr: str) -> None:
+    assert notes([with_settings(DEV, "network", vpc_cidr=cidr), PROD]) == []
+
+
+def test_certificates_are_of_the_environments_account() -> None:
+    """Asked once the account is known: a placeholder says nothing."""
+    of_another = "arn:aws:acm:ap-northeast-2:999999999999:certificate/x"
+    document = DEV.model_dump()
+    document["ingest"] |= {"certificate_arn": of_another, "domain_name": "in.example.com"}
+    assert notes([EnvironmentConfig.model_validate(document), PROD]) == []
+    document["aws"]["account"] = "210987654321"
+    (note,) = notes([EnvironmentConfig.model_validate(document), PROD])
+    assert note.startswith("dev: ingest.certificate_arn is of account 999999999999 and the environment of 210987654321")
+    document["ingest"]["certificate_arn"] = of_another.replace("999999999999", "210987654321")
+    assert notes([EnvironmentConfig.model_validate(document), PROD]) == []
 
 
 def test_almost_too_much_is_nothing_to_speak_of() -> None:

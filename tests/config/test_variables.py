@@ -7,7 +7,7 @@ import pytest
 
 from config.errors import ConfigurationError
 from config.loader import load_environment
-from config.variables import operator_variables, parse
+from config.variables import operator_variables, parse, unknown_names
 from tests.config.test_environment_files import DEV
 
 URL = "https://api.example.com"
@@ -180,3 +180,32 @@ def test_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     """Windows's editors write one."""
     (tmp_path / "dev.toml").write_text(f"\ufeff{DEV}")
     assert load_environment(tmp_path / "dev.toml", {}).config.name == "dev"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("BACKEND_ULR", "did you mean BACKEND_URL?"),
+        ("backend_url", "did you mean BACKEND_URL?"),
+        ("CDK_DEFAULT_ACOUNT", "did you mean CDK_DEFAULT_ACCOUNT?"),
+        ("BACKEND_URL_PRDO", "did you mean BACKEND_URL_PROD?"),
+        ("CERTIFICATE_ARN", "did you mean CERTIFICATE_ARN_"),
+        ("BACKEND_URL_SOMETHING_ELSE", "there are BACKEND_URL, BACKEND_URL_DEV"),
+    ],
+)
+def test_a_name_that_nothing_reads_is_told(tmp_path: Path, name: str, said: str) -> None:
+    """With the one that was probably meant, and without its value."""
+    (tmp_path / ".env").write_text(f"{name}=hush\n")
+
+    (note,) = unknown_names(tmp_path, ["dev", "prod"])
+
+    assert note.startswith(f".env: nothing reads {name}; ")
+    assert said in note
+    assert "hush" not in note
+
+
+@pytest.mark.parametrize("name", ["AWS_PROFILE", "EDITOR", "BACKEND_URL", "BACKEND_URL_PROD", "CERTIFICATE_ARN_DEV"])
+def test_what_is_read_or_somebody_elses_is_not_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".env").write_text(f"{name}=x\n")
+
+    assert unknown_names(tmp_path, ["dev", "prod"]) == []

@@ -329,19 +329,11 @@ class Backend(Section):
 
     @model_validator(mode="after")
     def _token_is_sent_over_tls(self) -> Self:
-        if self.token_secret_arn is not None and self.url.startswith("http://") and not self._is_on_loopback:
+        if self.token_secret_arn is not None and self.url.startswith("http://"):
             raise cross_field(
                 "url", self.url, "must be https:// with token_secret_arn: everybody on the way would read the token"
             )
         return self
-
-    @property
-    def _is_on_loopback(self) -> bool:
-        host = self.url.partition("://")[2].split("/", 1)[0].partition(":")[0]
-        try:
-            return IPv4Address(host).is_loopback
-        except ValueError:
-            return host.lower() == "localhost"
 
 
 class Ingest(Section):

@@ -41,8 +41,8 @@ def _notes_on(config: EnvironmentConfig) -> Iterator[str]:
     network = IPv4Network(config.network.vpc_cidr)
     if not network.is_private and not network.subnet_of(_SHARED):
         yield (
-            f"network.vpc_cidr = {network} are addresses of the internet: whoever has them there cannot be reached from "
-            "the VPC; take some of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
+            f"network.vpc_cidr = {network} are addresses of the internet: whoever has them there cannot be reached "
+            "from the VPC; take some of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"
         )
     yield from _unknown_zones(config)
     yield from _certificates_of_others(config)

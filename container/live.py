@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import aiohttp
+import ports_in_use
 import rtmp_module
 
 HERE = Path(__file__).parent
 PLAYER = HERE / "player"
 TEST_KEY = "test-stream-key"
+PORTS = {"RTMP_PORT": 1935, "HTTP_PORT": 8080, "HOOKS_PORT": 8090, "BACKEND_PORT": 3000, "PLAYER_PORT": 3001}
 _START_SECONDS = 20
 _STOP_SECONDS = 10
 _STATUS_SECONDS = 1
+_CLEAR_LINE = "\r\033[K"
 
 
 class CannotStartError(Exception):
@@ -36,11 +39,12 @@ class Live:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self.rtmp, self.http = self._port("RTMP_PORT", 1935), self._port("HTTP_PORT", 8080)
-        self.backend, self.player = self._port("BACKEND_PORT", 3000), self._port("PLAYER_PORT", 3001)
-        self.hooks = self._port("HOOKS_PORT", 8090)
+        self._ports = {name: self._port(name, default) for name, default in PORTS.items()}
+        self.rtmp, self.http, self.hooks = (self._ports[name] for name in ("RTMP_PORT", "HTTP_PORT", "HOOKS_PORT"))
+        self.backend, self.player = self._ports["BACKEND_PORT"], self._ports["PLAYER_PORT"]
         self.folder = Path(environment.get("RUNTIME_DIR", "/tmp/live-commerce"))  # noqa: S108 # people look there
         self.demo = environment.get("DEMO", "") not in {"", "0"}
+        self._screen = Screen()
         self._ended: asyncio.Queue[str] = asyncio.Queue()
         self._watchers: list[asyncio.Task[None]] = []
 
@@ -50,11 +54,23 @@ class Live:
             raise CannotStartError(f"{name} must be a port between 1 and 65535, got {value!r}")
         return int(value)
 
+    def _check_ports(self) -> None:
+        """Before anything is started: CannotStartError."""
+        names: dict[int, str] = {}
+        for name, port in self._ports.items():
+            if port in names:
+                raise CannotStartError(f"{names[port]} and {name} are both {port}: set one of them to another port")
+            names[port] = name
+            if ports_in_use.is_taken(port):
+                who = ports_in_use.who_listens(port)
+                raise CannotStartError(f"port {port} is taken by {who}: stop it, or set {name} (make live {name}=...)")
+
     async def run(self) -> None:
         """Return when told to stop; CannotStartError if something does not come up or ends by itself."""
         for tool in ("nginx", "ffmpeg"):
             if not shutil.which(tool):
                 raise CannotStartError(f"{tool} is missing: apt-get install {tool}")
+        self._check_ports()
         build_page()
         try:
             self._module = rtmp_module.build()
@@ -74,7 +90,7 @@ class Live:
                 await self._answers(http, name, port)
             if self.demo:
                 await self._start(stack, "demo", *demo_command(f"rtmp://127.0.0.1:{self.rtmp}/live/{TEST_KEY}"))
-            say(self._instructions())
+            self._screen.say(self._instructions())
             await self._watch(http, stop)
 
     def _settings(self) -> dict[str, str]:
@@ -113,7 +129,7 @@ class Live:
             log.write(text)
             log.flush()
             if warning := _warning(text):
-                say(f"  {name}: {warning}")
+                self._screen.say(f"  {name}: {warning}")
         await process.wait()
         self._ended.put_nowait(name)
 
@@ -147,24 +163,42 @@ class Live:
         return "\n".join(lines)
 
     async def _watch(self, http: aiohttp.ClientSession, stop: asyncio.Event) -> None:
-        shown = ""
         while not stop.is_set():
             if not self._ended.empty():
                 name = self._ended.get_nowait()
                 raise CannotStartError(f"{name} has ended; see {self.folder}/{name}.log")
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with http.get(f"http://127.0.0.1:{self.hooks}/status") as response:
-                    line = status_line(await response.json())
-                if sys.stdout.isatty():
-                    sys.stdout.write(f"\r\033[K{line}")
-                    sys.stdout.flush()
-                elif line != shown:
-                    say(line)
-                shown = line
+                    self._screen.show_status(status_line(await response.json()))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_STATUS_SECONDS):
                     await stop.wait()
-        say("\nstopping")
+        self._screen.say("stopping")
+
+
+class Screen:
+    """Lines, and below them on a terminal one with the status, which is written over again and again."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._status = ""
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        if self._out.isatty():
+            self._out.write(f"{_CLEAR_LINE}{text}\n{self._status}")
+        else:
+            self._out.write(f"{text}\n")
+        self._out.flush()
+
+    def show_status(self, line: str) -> None:
+        """In place of the one before; where it cannot be written over, only if it is another."""
+        if self._out.isatty():
+            self._out.write(f"{_CLEAR_LINE}{line}")
+        elif line != self._status:
+            self._out.write(f"{line}\n")
+        self._out.flush()
+        self._status = line
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

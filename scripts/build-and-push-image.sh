@@ -114,7 +114,7 @@ DIGEST='^sha256:[0-9a-f]{64}$'
 
 if [ -z "$engine" ]; then
   engine=$(basename "$(command -v docker || command -v podman || true)")
-  [ -n "$engine" ] || fail 3 "neither docker nor podman is installed"
+  [ -n "$engine" ] || fail 3 "neither docker nor podman is installed: apt-get install podman, or Docker's packages"
 fi
 case $engine in docker | podman) ;; *) fail 2 "engine must be docker or podman, got '$engine'" ;; esac
 [ "$join" = no ] || [ "$engine" = docker ] || fail 3 "--join needs docker with buildx, and the engine is $engine"
@@ -123,7 +123,8 @@ if [ "$dry_run" = no ]; then
     command -v "$tool" >/dev/null || fail 3 "$tool is not installed"
   done
   if [ "$engine" = docker ] && ! docker buildx version >/dev/null 2>&1; then
-    fail 3 "docker has no buildx plugin, which building for $platform needs"
+    fail 3 "docker has no buildx plugin, which building for $platform needs: apt-get install docker-buildx-plugin (Docker's" \
+      "packages) or docker-buildx (Debian's), or build with --engine podman"
   fi
   # Attestations need a builder of its own, or Docker's containerd image store (BuildKit, "Attestation storage").
   if [ "$engine" = docker ] && docker buildx inspect 2>/dev/null | grep -E '^Driver: +docker$' >/dev/null &&
@@ -173,7 +174,7 @@ digest_in_ecr() {
   case $answer in
     *ImageNotFoundException*) ;;
     *RepositoryNotFoundException*)
-      fail 3 "no repository $repository in $account/$region: deploy LiveCommerceBootstrapStack-$environment first"
+      fail 3 "no repository $repository in $account/$region: make bootstrap ENV=$environment makes it"
       ;;
     *) fail 1 "ECR does not answer: $answer" ;;
   esac

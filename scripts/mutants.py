@@ -37,7 +37,8 @@ _SLOWER = 5  # than without a mutant: then it hangs, which counts as found
 _LEAST_SECONDS = 60.0
 # `int | None` in an annotation is no code; every change of it fails at once and says nothing.
 _NO_CODE = "ReplaceBinaryOperator_BitOr"
-_DATACLASS = "@dataclass("  # frozen or not, with slots or without: a matter of taste and speed
+# Nor is what stands in these lines: a data class frozen or not, a parameter by name or by position.
+_NO_CODE_IN = ("@dataclass(", "def ", "async def ", "if TYPE_CHECKING:")
 _IN_THE_WAY = ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER")
 
 
@@ -101,7 +102,7 @@ def work_items(target: Target, folder: Path) -> list[WorkItem]:
             item
             for item in database.pending_work_items
             if not any(
-                _NO_CODE in mutation.operator_name or lines[mutation.start_pos[0] - 1].startswith(_DATACLASS)
+                _NO_CODE in mutation.operator_name or lines[mutation.start_pos[0] - 1].lstrip().startswith(_NO_CODE_IN)
                 for mutation in item.mutations
             )
         ]

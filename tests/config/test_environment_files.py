@@ -399,7 +399,7 @@ MISTAKES = [
             f'{DEV}\n[backend]\nurl = "http://{host}:3000/api"\n',
             f"must be an address that tasks in AWS can reach: {host.lower()} is the task itself",
         )
-        for host in ("localhost", "LOCALHOST", "api.localhost", "127.0.0.1", "0.0.0.0", "169.254.170.2")
+        for host in ("localhost", "LOCALHOST", "api.localhost", "127.0.0.1", "169.254.170.2")
     ),
 ]
 

@@ -356,9 +356,13 @@ def test_fails_when_the_architecture_is_unknown(checkout: Checkout) -> None:
     ("state", "code", "text"),
     [
         ("signed-out", 3, "not signed in"),
-        ("no-repository", 3, "deploy LiveCommerceBootstrapStack-dev first"),
+        ("no-repository", 3, "make bootstrap ENV=dev makes it"),
         ("ecr-down", 1, "ECR does not answer"),
-        ("no-buildx", 3, "no buildx plugin"),
+        (
+            "no-buildx",
+            3,
+            "no buildx plugin, which building for linux/arm64 needs: apt-get install docker-",
+        ),
         ("broken-build", 1, "build or push failed"),
         ("no-base", 1, "docker cannot look debian:bookworm-slim up"),
         ("odd-base", 1, "what docker says of debian:bookworm-slim is no digest: 'latest'"),
@@ -391,7 +395,7 @@ def test_fails_when_no_engine_is_installed(checkout: Checkout) -> None:
         checkout.environment["PATH"] = f"{checkout.folder / 'bin'}:{checkout.folder / 'tools'}"
     done = checkout.run("dev", "ap-northeast-2")
     assert done.returncode == 3
-    assert "neither docker nor podman is installed" in done.stderr
+    assert "neither docker nor podman is installed: apt-get install podman" in done.stderr
 
 
 @pytest.mark.parametrize("source", [".env", "environment"])

@@ -65,7 +65,7 @@ class Router:
         self._failures = self._unlogged = self._refusals = 0
         self._complained = float("-inf")
 
-    async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: bool = False) -> Response:
+    async def get(self, path: str, query: str, *, gzip_accepted: bool, hop: bool) -> Response:
         """The response to `GET /hls/<path>?<query>`.
 
         `hop`: another task asks. It gets what there is here, and nobody else is asked: two tasks

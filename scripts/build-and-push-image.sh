@@ -10,7 +10,7 @@ usage: scripts/build-and-push-image.sh <env> <region> [options]
 Builds container/ and pushes it to the ECR repository live-commerce-rtmp-<env> of the account that the AWS CLI is
 signed in to, then prints the digest to put into environments/<env>.toml.
 
-The tag is the last commit that changed container/. ECR's tags are immutable, so an image that is already there is not
+The tag is the version and the last commit that changed container/. ECR's tags are immutable, so an image that is already there is not
 built again: its digest is printed.
 
   --part               push what is built for one platform as <tag>-arm64 or <tag>-amd64, to be joined
@@ -133,8 +133,11 @@ if [ "$dry_run" = no ]; then
   fi
 fi
 
-tag=$(git log -1 --format=%h --abbrev=12 -- container)
-[ -n "$tag" ] || fail 3 "container/ is in no commit yet"
+commit=$(git log -1 --format=%h --abbrev=12 -- container)
+[ -n "$commit" ] || fail 3 "container/ is in no commit yet"
+version=$(sed -nE 's/^VERSION = "([0-9]+\.[0-9]+\.[0-9]+)"$/\1/p' container/origin/version.py)
+[ -n "$version" ] || fail 3 'container/origin/version.py has no line VERSION = "<number>.<number>.<number>"'
+tag=$version-$commit
 revision=$(git log -1 --format=%H -- container)
 now=$(date -u +%Y%m%dT%H%M%SZ)
 if [ -n "$(git status --porcelain -- container)" ]; then

@@ -73,7 +73,13 @@ def command(target: Target) -> str:
 
 def copy_to(folder: Path) -> None:
     """What git knows, as it is in the working tree, and the tools beside it."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     for name in filter(None, listed.stdout.split("\0")):
         source, copy = REPOSITORY / name, folder / name
         if source.is_file():

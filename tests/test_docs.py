@@ -9,7 +9,11 @@ ROOT = Path(__file__).resolve().parent.parent
 README, RUNBOOK = ROOT / "README.md", ROOT / "docs" / "runbook.md"
 PAGES = {
     str(page.relative_to(ROOT)): page.read_text()
-    for page in [README, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "offline_terraform" / "README.md"]
+    for page in [
+        *sorted(ROOT.glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *ROOT.glob("offline_terraform/*.md"),
+    ]
 }
 MAKEFILE = (ROOT / "Makefile").read_text()
 OURS = "bench|cdk_terrain|config|constructs_lib|container|docs|environments|ops|origin|policy|scripts|stacks|tests"

@@ -35,6 +35,7 @@ from origin.metrics import Metric, Metrics
 from origin.packaging.catalogue import Catalogue
 from origin.packaging.rates import usual_rate
 from origin.settings import Settings
+from origin.version import VERSION
 
 _LOG = logging.getLogger(__name__)
 
@@ -120,7 +121,12 @@ class Origin:
         nginx = asyncio.create_task(self._instances.run(), name="nginx ended again and again")
         stopping = asyncio.create_task(self._drain())
         settings = self._settings
-        where = {"environment": settings.environment, "http": settings.http_port, "rtmp": settings.rtmp_port}
+        where = {
+            "version": VERSION,
+            "environment": settings.environment,
+            "http": settings.http_port,
+            "rtmp": settings.rtmp_port,
+        }
         _LOG.info("origin is up", extra=where)
         vital = {nginx, *chores}
         await asyncio.wait({stopping, *vital}, return_when=asyncio.FIRST_COMPLETED)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from origin.version import VERSION
+
 Unit = Literal["Count", "Seconds", "None"]
 
 
@@ -81,6 +83,7 @@ class Metrics:
                     }
                 ],
             },
+            "version": VERSION,
             "ClusterName": self.cluster_name,
             "ServiceName": self.service_name,
             **(by or {}),

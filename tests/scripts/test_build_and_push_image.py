@@ -84,7 +84,7 @@ class Checkout:
         return [call for call in calls if not re.match("docker (buildx (version|inspect)|info)", call)]
 
     def tag(self) -> str:
-        return self.git("log", "-1", "--format=%h", "--abbrev=12", "--", "container")
+        return "1.2.3-" + self.git("log", "-1", "--format=%h", "--abbrev=12", "--", "container")
 
 
 @pytest.fixture
@@ -97,6 +97,8 @@ def checkout(tmp_path: Path) -> Checkout:
             f'[other]\narchitecture = "6502"\n[task]\ncpu = 2048\narchitecture = "{architecture}"  # cheap\n[tags]\n'
         )
     (tmp_path / "container" / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "container" / "origin").mkdir()
+    (tmp_path / "container" / "origin" / "version.py").write_text('"""Words."""\n\nVERSION = "1.2.3"\n')
     for name, text in (("aws", AWS), ("docker", ENGINE), ("podman", ENGINE)):
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)

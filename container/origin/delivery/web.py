@@ -14,6 +14,7 @@ from origin.delivery.answers import NOT_FOUND, PLAYLIST_TYPE, Response
 from origin.delivery.connections import Server
 from origin.delivery.peers import HOP, ROOM, STATUS_OF_ANSWER
 from origin.delivery.routing import Router
+from origin.version import VERSION
 
 _NOTHING = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _OF_A_BALANCER = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Amzn-Trace-Id")
@@ -46,7 +47,7 @@ def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer
         if request.method not in {"GET", "HEAD"}:
             return web.Response(status=405, headers={"Allow": "GET, HEAD, OPTIONS"})
         if path == "/health":
-            return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+            return web.Response(text=f"ok {VERSION}\n", headers={"Cache-Control": "no-store"})
         if not path.startswith("/hls/"):
             return await _send(NOT_FOUND, request, cors)
         accepted = accepts_gzip(request.headers.get("Accept-Encoding", ""))

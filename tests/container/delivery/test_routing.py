@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from origin.collapse import Collapsed
 from origin.delivery import answers, peers
 from origin.delivery.answers import FOR_A_SECOND, FOR_GOOD, NOT_FOUND, PLAYLIST_TYPE, Directives, Response
 from origin.delivery.cache import Cache
+from origin.version import VERSION
 
 from tests.container.tasks import FIRST_MSN, SETTINGS, Broadcast, Got, Task
 
@@ -96,6 +98,13 @@ async def test_another_task_answers_as_the_owner_does(
     assert direct.status == status
     assert direct.headers["access-control-allow-origin"] == "*"
     assert bool(direct.body) == (method == "GET")
+
+
+async def test_health_tells_the_version(pair: Pair) -> None:
+    owner, _, _ = pair
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{owner.port}/health") as health:
+        assert (health.status, await health.text()) == (200, f"ok {VERSION}\n")
+        assert health.headers["Cache-Control"] == "no-store"
 
 
 async def test_preflight_asks_nobody(pair: Pair) -> None:

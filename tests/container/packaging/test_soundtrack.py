@@ -56,6 +56,42 @@ def test_sound_is_cut_once_for_all_renditions() -> None:
     assert track.between(first, track.end)[0].data == b"late"
 
 
+def test_old_sound_is_forgotten() -> None:
+    """Forty seconds are more than any part waits for; a broadcast of a day must not fill the memory."""
+    track = soundtrack()
+    for index in range(60 * 48_000 // 1024):
+        track.add(AudioPacket(10_000 + index * 1024 // 48, b"a"), 0)
+    kept = track.between(0, track.end)
+    assert 39_900 <= (kept[-1].dts + 1024 - kept[0].dts) / 48 <= 40_000
+    assert track.end == 60 * 48_000 // 1024
+
+
+def test_old_cuts_are_forgotten() -> None:
+    track = soundtrack()
+    track.add(AudioPacket(10_000, b"a"), 0)
+    for at in range(2000):
+        track.cut(at)
+    assert len(track._cuts) <= 1000
+
+
+def test_silence_fills_up_to_a_time_and_not_a_frame_more() -> None:
+    track = soundtrack()
+    track.fill(10_000, 10_064)  # three frames of 21.333 ms
+    assert len(track.between(0, track.end)) == 3
+    track.fill(10_000, 10_065)
+    assert len(track.between(0, track.end)) == 4
+
+
+@pytest.mark.parametrize(("late", "filled"), [(60, 0), (61, 2)])
+def test_a_jump_is_what_is_beyond_rounding_and_jitter(late: int, filled: int) -> None:
+    """After the first frame, which ends at 21.333 ms."""
+    track = soundtrack()
+    track.add(AudioPacket(10_000, b"a"), 0)
+    track.add(AudioPacket(10_021 + late, b"b"), 0)
+    frames = [sample.data for sample in track.between(0, track.end)]
+    assert frames == [b"a", *[silence.frame(track.sound)] * filled, b"b"]
+
+
 def test_part_waits_for_its_sound() -> None:
     track = soundtrack()
     gen = generation(soundtrack=track)

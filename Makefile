@@ -53,6 +53,11 @@ synth-cdktn: .venv/.synth-ready cdk_terrain/.venv/.ready ## the same with cdktn,
 
 # ---- the container, on this machine ----
 
+examples/backend/typescript/node_modules/.ready: examples/backend/typescript/package-lock.json scripts/npm.sh | .venv/.all-ready
+	@echo "setup: installing what the example of a backend needs ..."
+	@scripts/npm.sh --prefix examples/backend/typescript ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 container/player/dist/index.html: $(wildcard container/player/src/* container/player/*.json container/player/*.mjs) | .venv/.all-ready
 	@echo "setup: building the player page ..."
 	@scripts/npm.sh --prefix container/player ci --no-audit --no-fund --silent
@@ -152,7 +157,7 @@ outputs: known-env .venv/.all-ready ## the two lines for the backend's .env, of 
 
 .PHONY: test
 # Two at a time: much of it is broadcasts, which take their time. In order of names, the longest file comes early.
-test: .venv/.all-ready cdk_terrain/.venv/.ready node_modules/.ready container/player/dist/index.html ## every test
+test: .venv/.all-ready cdk_terrain/.venv/.ready node_modules/.ready container/player/dist/index.html examples/backend/typescript/node_modules/.ready ## every test
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20 tests
 
@@ -164,7 +169,7 @@ mutants: .venv/.all-ready ## small faults in the most dangerous code: which do i
 .PHONY: test-repeat
 test-repeat: RUNS := 10
 test-repeat: UNDER := quiet one-core busy half
-test-repeat: .venv/.all-ready node_modules/.ready container/player/dist/index.html ## every test (or TESTS=...), RUNS=10 times under each of UNDER="quiet one-core busy half"
+test-repeat: .venv/.all-ready node_modules/.ready container/player/dist/index.html examples/backend/typescript/node_modules/.ready ## every test (or TESTS=...), RUNS=10 times under each of UNDER="quiet one-core busy half"
 	@scripts/apt-install.sh $(DEBIAN_TEST_PACKAGES)
 	@$(PY) scripts/repeat_tests.py --runs $(RUNS) --under $(UNDER) $(if $(TESTS),-- $(TESTS))
 
@@ -214,9 +219,10 @@ lock: .venv/.all-ready ## resolve Pipfile and package.json anew, and take regist
 	@PIPENV_PIPFILE=cdk_terrain/Pipfile PIPENV_VENV_IN_PROJECT=1 PIPENV_IGNORE_VIRTUALENVS=1 .venv-pipenv/bin/pipenv lock
 	@scripts/npm.sh install --package-lock-only --no-audit --no-fund
 	@scripts/npm.sh --prefix container/player install --package-lock-only --no-audit --no-fund
-	@$(PY) scripts/tidy_locks.py Pipfile.lock cdk_terrain/Pipfile.lock package-lock.json container/player/package-lock.json
+	@scripts/npm.sh --prefix examples/backend/typescript install --package-lock-only --no-audit --no-fund
+	@$(PY) scripts/tidy_locks.py Pipfile.lock cdk_terrain/Pipfile.lock package-lock.json container/player/package-lock.json examples/backend/typescript/package-lock.json
 	@$(PY) scripts/export_requirements.py
 
 .PHONY: clean
 clean: ## remove what was built; keeps .env and .bootstrap
-	rm -rf cdktf.out container/player/dist container/player/node_modules node_modules .venv cdk_terrain/.venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz
+	rm -rf cdktf.out container/player/dist container/player/node_modules examples/backend/typescript/node_modules examples/backend/typescript/dist node_modules .venv cdk_terrain/.venv .venv-pipenv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .fuzz

@@ -19,10 +19,10 @@ from typing import Any, TextIO
 import aiohttp
 import ports_in_use
 import rtmp_module
+from local_backend import DEMO_ID, DEMO_KEY, TEST_KEY
 
 HERE = Path(__file__).parent
 PLAYER = HERE / "player"
-TEST_KEY = "test-stream-key"
 PORTS = {"RTMP_PORT": 1935, "HTTP_PORT": 8080, "HOOKS_PORT": 8090, "BACKEND_PORT": 3000, "PLAYER_PORT": 3001}
 _START_SECONDS = 20
 _STOP_SECONDS = 10
@@ -89,7 +89,7 @@ class Live:
             for name, port in (("backend", self.backend), ("player", self.player), ("origin", self.http)):
                 await self._answers(http, name, port)
             if self.demo:
-                await self._start(stack, "demo", *demo_command(f"rtmp://127.0.0.1:{self.rtmp}/live/{TEST_KEY}"))
+                await self._start(stack, "demo", *demo_command(f"rtmp://127.0.0.1:{self.rtmp}/live/{DEMO_KEY}"))
             self._screen.say(self._instructions())
             await self._watch(http, stop)
 
@@ -155,6 +155,7 @@ class Live:
             "         Settings, Output: key frame interval 2 s, 1280x720, up to 2500 kbit/s, AAC",
             f"Player   http://localhost:{self.player}/live/{TEST_KEY}",
             f"HLS      http://localhost:{self.http}/hls/{TEST_KEY}/master.m3u8",
+            *([f"Demo     http://localhost:{self.player}/live/{DEMO_ID}"] if self.demo else []),
             f"Keys     curl -X POST http://localhost:{self.backend}/api/streaming/generate-key",
             f"Logs     {self.folder}/*.log",
             "Stop     Ctrl-C",

@@ -1,6 +1,7 @@
 """A stand-in for the backend: hands out stream keys and says which may publish. For local runs and tests only.
 
-`python local_backend.py [port]`, loopback unless HOST says otherwise. The key `test-stream-key` always works.
+`python local_backend.py [port]`, loopback unless HOST says otherwise. The key `test-stream-key` always works, and is
+the playback id as well; the demo's has an id of its own.
 """
 
 import os
@@ -12,11 +13,12 @@ from aiohttp import web
 
 DEFAULT_PORT = 3000
 TEST_KEY = "test-stream-key"
+DEMO_KEY, DEMO_ID = "demo-stream-key", "demo"
 
 
 def application(keys: dict[str, str | None] | None = None) -> web.Application:
     """The two endpoints over a table of keys and their playback ids (None: the key is the id)."""
-    known: dict[str, str | None] = {TEST_KEY: None} if keys is None else keys
+    known: dict[str, str | None] = {TEST_KEY: None, DEMO_KEY: DEMO_ID} if keys is None else keys
 
     async def generate_key(_: web.Request) -> web.Response:
         key, playback_id = secrets.token_urlsafe(18), secrets.token_hex(6)

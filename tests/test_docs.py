@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
+from botocore.loaders import Loader
+
+from tests.shipped import shipped_configs
 
 ROOT = Path(__file__).resolve().parent.parent
 README, RUNBOOK = ROOT / "README.md", ROOT / "docs" / "runbook.md"
@@ -18,6 +26,7 @@ PAGES = {
 MAKEFILE = (ROOT / "Makefile").read_text()
 OURS = "bench|cdk_terrain|config|constructs_lib|container|docs|environments|ops|origin|policy|scripts|stacks|tests"
 LONGEST_LINE = 120
+LOADER = Loader(include_default_search_paths=True)
 
 
 def found(pattern: str) -> list[tuple[str, str]]:
@@ -101,7 +110,9 @@ def test_every_reason_for_a_refusal_is_in_the_runbook() -> None:
 
 def test_prose_is_no_wider_than_code() -> None:
     """Rows of tables cannot be broken, and code is as wide as it is."""
-    prose = {page: re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL) for page, text in PAGES.items()}
+    prose = {
+        page: re.sub(r"^ *(`{3,}).*?^ *\1$", "", text, flags=re.MULTILINE | re.DOTALL) for page, text in PAGES.items()
+    }
     lines = [(page, line) for page, text in prose.items() for line in text.splitlines() if not line.startswith("|")]
 
     assert [line for line in lines if len(line[1]) > LONGEST_LINE] == []
@@ -111,3 +122,89 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs" / "adr").glob("*.md"))]
 
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+GLOBAL_OPTIONS = {"region", "query", "output", "profile", "max-items"}
+# Commands of the AWS CLI's own, beside those that are an API's.
+CUSTOM = {
+    ("logs", "tail"): {"follow", "since", "filter-pattern", "format"},
+    ("ecs", "execute-command"): {"cluster", "task", "container", "interactive", "command"},
+    ("ecr", "get-login-password"): set[str](),
+}
+
+
+def aws_commands() -> list[tuple[str, str]]:
+    """Page and command line, of blocks and of spans; continued lines in one."""
+    commands = []
+    for page, text in PAGES.items():
+        joined = text.replace("\\\n", " ")
+        found_here = re.findall(r"^ *(aws [a-z].+)$|`(aws [a-z][^`]+)`", joined, re.MULTILINE)
+        commands += [(page, " ".join("".join(either).split())) for either in found_here]
+    return commands
+
+
+def mistake(command: str) -> str | None:
+    """What the AWS CLI would refuse of it, by the same descriptions of the APIs that it is made from."""
+    words = shlex.split(re.sub(r"<[^>]*>", "X", command))
+    service, operation, options = words[1], words[2], {word[2:] for word in words if word.startswith("--")}
+    if (service, operation) in CUSTOM:
+        unknown = options - CUSTOM[service, operation] - GLOBAL_OPTIONS
+        return f"no options {unknown}" if unknown else None
+    try:
+        model = LOADER.load_service_model(service, "service-2")
+    except UnknownServiceError:
+        return f"no service {service}"
+    operations = {xform_name(name, "-"): each for name, each in model["operations"].items()}
+    if operation not in operations:
+        return f"no operation {operation}"
+    members = (
+        model["shapes"][operations[operation]["input"]["shape"]]["members"] if "input" in operations[operation] else {}
+    )
+    known = {xform_name(name, "-") for name in members}
+    known |= {f"no-{xform_name(name, '-')}" for name in members}
+    unknown = options - known - GLOBAL_OPTIONS
+    return f"no options {unknown}" if unknown else None
+
+
+def test_commands_for_aws_are_ones_that_it_has() -> None:
+    """Service, operation, and the name of each option."""
+    commands = aws_commands()
+
+    assert len(commands) > 20
+    assert [(page, command, wrong) for page, command in commands if (wrong := mistake(command))] == []
+
+
+def test_commands_for_aws_in_the_runbook_name_the_region_and_what_is_there() -> None:
+    """To be pasted: a shell without a region must not ask another one, nor a name that no construct gives."""
+    (dev,) = (config for config in shipped_configs() if config.name == "dev")
+    there = {dev.cluster_name, dev.service_name, dev.repository_name, dev.log_group_name, dev.leases_table_name}
+    commands = [command for page, command in aws_commands() if page == "docs/runbook.md"]
+
+    assert len(commands) > 10
+    assert [command for command in commands if f"--region {dev.aws.region}" not in command] == []
+    named = {name for command in commands for name in re.findall(r"/?(?:ecs/)?live-commerce[\w-]*", command)}
+    assert named <= there
+    assert len(named) >= 4
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("aws ecs list-task --cluster x", "no operation list-task"),
+        ("aws ecz list-tasks", "no service ecz"),
+        ("aws ecs list-tasks --clusters x", "no options {'clusters'}"),
+        ("aws logs tail x --folow", "no options {'folow'}"),
+    ],
+)
+def test_a_command_that_aws_lacks_is_found(command: str, said: str) -> None:
+    assert mistake(command) == said
+
+
+def test_every_section_of_the_original_has_its_place() -> None:
+    """A new section there is a new row here: these are what its README had."""
+    table = (ROOT / "docs" / "from-the-original.md").read_text()
+    sections = ["Overview", "Prerequisites", "Step 1", "Step 2", "Step 3", "Step 4", "Step 5", "Monitoring", "Cost"]
+    sections += ["task resources", "segment duration", "auto-scaling", "OBS can't connect", "HLS stream not playing"]
+    sections += ["High latency", "keeps restarting", "Security", "Cleanup", "Support"]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| ")]
+    assert [section for section in sections if not any(section in row for row in rows)] == []

@@ -100,9 +100,9 @@ def test_who_is_waited_for_says_when_it_is_ready(name: str) -> None:
         assert SERVICES[other]["healthcheck"]["test"] == ["CMD", "healthcheck"]
 
 
-def test_demo_publishes_with_the_key_that_always_works() -> None:
+def test_demo_publishes_with_the_key_of_the_demo() -> None:
     """To the RTMP service by its name."""
-    key = re.search(r'^TEST_KEY = "(.+)"$', (CONTAINER / "local_backend.py").read_text(), re.MULTILINE)
+    key = re.search(r'^DEMO_KEY, DEMO_ID = "(.+)", "demo"$', (CONTAINER / "local_backend.py").read_text(), re.MULTILINE)
     assert key is not None
     assert SERVICES["demo"]["command"].endswith(f" rtmp://rtmp:1935/live/{key[1]}")
 
@@ -155,7 +155,7 @@ async def test_shows_a_picture(project: Project, tmp_path: Path) -> None:
             browser = await playwright.chromium.launch(executable_path=browser_there, args=flags)
             page = await browser.new_page()
             page.set_default_timeout(1000 * images.PATIENCE_SECONDS)
-            await page.goto("http://localhost:3001/live/test-stream-key")
+            await page.goto("http://localhost:3001/live/demo")
             await page.wait_for_function("() => window.player?.state === 'waiting'")
             with project.up("demo"):
                 await page.wait_for_function("() => window.player.state === 'live'")

@@ -54,17 +54,19 @@ def test_live_with_a_demo_shows_a_picture_and_cleans_up(tmp_path: Path) -> None:
     reading = threading.Thread(target=lambda: lines.extend(iter(process.stdout.readline, "")), daemon=True)  # type: ignore[union-attr]  # a pipe was asked for
     reading.start()
     try:
-        master = f"http://127.0.0.1:{ports['HTTP_PORT']}/hls/test-stream-key/master.m3u8"
+        master = f"http://127.0.0.1:{ports['HTTP_PORT']}/hls/demo/master.m3u8"
         eventually(lambda: status(master) == 200, "a broadcast")
         with urllib.request.urlopen(master, timeout=PATIENCE_SECONDS) as response:  # loopback
             playlist = m3u8.loads(response.read().decode())
         assert [each.stream_info.resolution[1] for each in playlist.playlists] == [720, 480, 360]
         assert {each["codec_name"] for each in probe(master)} == {"h264", "aac"}
-        assert status(f"http://127.0.0.1:{ports['PLAYER_PORT']}/live/test-stream-key") == 200
+        assert status(f"http://127.0.0.1:{ports['PLAYER_PORT']}/live/demo") == 200
         eventually(lambda: [line for line in lines if "720p (copied) 480p 360p" in line], "the status line")
         shown = "".join(lines)
         assert f"rtmp://localhost:{ports['RTMP_PORT']}/live" in shown
         assert f"http://localhost:{ports['PLAYER_PORT']}/live/test-stream-key" in shown
+        assert f"http://localhost:{ports['PLAYER_PORT']}/live/demo" in shown
+        assert "demo-stream-key" not in shown  # viewers watch under an id that lets nobody broadcast
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_SECONDS) == 0, "".join(lines)
     finally:

@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from origin.media.packets import VideoPacket
+from origin.media.packets import AudioPacket, VideoPacket
 
 from tests.container import mp4
 from tests.container.checker import Checker
-from tests.container.packaging.by_hand import add, begin, fed, generation, pictures, rendition, text, timeline
+from tests.container.packaging.by_hand import (
+    add,
+    begin,
+    fed,
+    generation,
+    pictures,
+    rendition,
+    soundtrack,
+    text,
+    timeline,
+)
 
 if TYPE_CHECKING:
     from origin.packaging.segments import Part
@@ -144,3 +154,89 @@ def test_replayed_pictures_are_left_out() -> None:
     for packet in packets[60:]:
         add(each, packet)
     assert text(each) == before
+
+
+@pytest.mark.parametrize("start", [1, 500, 2_000_000])
+def test_where_the_clock_begins_makes_no_difference(start: int) -> None:
+    """A source's zero is ours to choose, and a broadcast of days gets far."""
+    each, checker = rendition(timeline()), Checker(renditions=1)
+    begin(each, generation(start=start))
+    for packet in pictures(13, start=start):
+        add(each, packet)
+        if each.window.playable:
+            checker.check(text(each))
+    assert [segment.duration_ms for segment in each.window.segments if segment.complete] == [2000] * 6
+    samples = [s for segment in each.window.segments for p in segment.parts for s in mp4.samples(p.data)[1]]
+    assert {round(sample.duration / 90) for sample in samples} == {33, 34}
+    assert samples[0].dts == start * 90
+
+
+def test_gaps_are_as_long_as_what_the_others_have() -> None:
+    common, gen = timeline(), generation(start=1)
+    fed(common, pictures(9, gop=1.5, start=1), gen)
+    short = rendition(common, "480p")
+    begin(short, gen)
+    add(short, pictures(0.5, start=1))
+    short.segmenter.finish(0)
+    short.segmenter.fill_gaps(common.next_msn)
+    lengths = [segment.duration_ms for segment in short.window.segments if segment.gap]
+    assert lengths == [1500, 1500, 1500, 1500, 2000]  # of the newest nobody knows: the target
+
+
+def test_pictures_are_shown_when_their_source_says() -> None:
+    """B pictures: decoded in one order, shown in another."""
+    each = rendition(timeline())
+    begin(each, generation())
+    late = [VideoPacket(packet.dts, 40, packet.key, packet.data) for packet in pictures(2.5)]
+    add(each, late)
+    sample = mp4.samples(each.window.segments[0].parts[0].data)[1][0]
+    assert (sample.dts, sample.cts) == (10_000 * 90, 40 * 90)
+
+
+def test_position_is_where_an_encoder_has_to_start() -> None:
+    each = rendition(timeline())
+    assert each.segmenter.position == 0
+    begin(each, generation())
+    assert each.segmenter.position == 10_000  # nothing so far: the generation's beginning
+    add(each, pictures(3.1))
+    assert each.segmenter.position == 12_000
+    each.segmenter.finish(0)
+    assert each.segmenter.position == 0
+    begin(each, generation(number=2, start=20_000))
+    assert each.segmenter.position == 20_000
+
+
+def test_the_end_of_a_mute_broadcast_has_silence_up_to_its_last_picture() -> None:
+    """Players stop at the end of the shorter track."""
+    each = fed(timeline(), pictures(3.1), generation())
+    each.segmenter.finish(0)
+    whole = [part for segment in each.window.segments for part in segment.parts]
+    heard = sum(sample.duration for part in whole for sample in mp4.samples(part.data)[2]) / 48
+    assert abs(heard - sum(part.duration_ms for part in whole)) < 22  # a frame
+
+
+def test_sound_that_trickles_in_late_is_waited_for_a_second_and_a_half() -> None:
+    """And then the part goes without: what comes later is in a later part."""
+    track = soundtrack()
+    each = rendition(timeline())
+    begin(each, generation(soundtrack=track))
+    track.add(AudioPacket(10_000, b"a"), 100.0)
+    for packet in pictures(0.6):
+        each.segmenter.add(packet, 100.0)
+    for now, frames in ((101.4, 0), (101.6, 1)):
+        track.arrived = now  # it is not silent: some is on its way all the time
+        each.segmenter.flush(now)
+        assert len(each.window.segments) == frames
+
+
+@pytest.mark.parametrize(("late", "logged"), [(0, 0), (40, 1)])
+def test_a_rendition_that_does_not_cut_where_the_others_do_is_logged(
+    caplog: pytest.LogCaptureFixture, late: int, logged: int
+) -> None:
+    common, gen = timeline(), generation()
+    fed(common, pictures(5), gen)
+    second = rendition(common, "480p")
+    begin(second, gen)
+    add(second, [VideoPacket(p.dts, late if p.dts >= 12_000 else 0, p.key, p.data) for p in pictures(3)])
+    told = [record for record in caplog.records if record.message == "segment starts late"]
+    assert [record.ms for record in told] == [late] * logged  # type: ignore[attr-defined] # logged beside the text

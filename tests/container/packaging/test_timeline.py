@@ -55,6 +55,14 @@ def test_a_key_frame_begins_a_segment_when_it_is_due(elapsed: int, longest_gop: 
     assert (timeline.cut(boundary, 10_000 + elapsed) is not None) is cuts
 
 
+@pytest.mark.parametrize(("elapsed", "cuts"), [(1049, False), (1050, True)])
+def test_a_key_frame_is_due_when_a_segment_is_as_long_as_was_asked(elapsed: int, *, cuts: bool) -> None:
+    """But for a moment, also where the target, in whole seconds, would leave time for much more."""
+    timeline = Timeline(100, 0, 1100, 3)
+    boundary = timeline.begin(generation(), 10_000)
+    assert (timeline.cut(boundary, 10_000 + elapsed) is not None) is cuts
+
+
 def test_every_key_frame_counts_where_encoders_were_told() -> None:
     timeline = Timeline(100, 0, 2000, 3)
     boundary = timeline.begin(generation(every_key=True), 10_000)

@@ -14,23 +14,23 @@ SETTINGS = Settings(backend_url="http://backend")
 
 
 @pytest.fixture
-def origin() -> Origin:
+def process() -> Origin:
     """Put together as far as these tests need it."""
-    origin = Origin(SETTINGS, Concealer())
-    origin._catalogue = Catalogue(SETTINGS)
-    return origin
+    made = Origin(SETTINGS, Concealer())
+    made._catalogue = Catalogue(SETTINGS)
+    return made
 
 
-async def test_a_task_is_needed_by_who_is_let_in_and_by_playlists_that_go_on(origin: Origin) -> None:
-    assert not origin._needed()
+async def test_a_task_is_needed_by_who_is_let_in_and_by_playlists_that_go_on(process: Origin) -> None:
+    assert not process._needed()
     newcomer = object()
-    assert origin._admission.enter(newcomer)
-    assert origin._needed()  # before there is a stream
-    stream = origin._catalogue.begin("id", "id", Position(0, 0), continued=False)
-    origin._admission.release(newcomer)
-    assert origin._needed()  # the publisher may come back
+    assert process._admission.enter(newcomer)
+    assert process._needed()  # before there is a stream
+    stream = process._catalogue.begin("id", "id", Position(0, 0), continued=False)
+    process._admission.release(newcomer)
+    assert process._needed()  # the publisher may come back
     stream.end()
-    assert not origin._needed()
+    assert not process._needed()
 
 
 class Parts:
@@ -48,15 +48,15 @@ class Parts:
         self.closed = True
 
 
-async def test_a_chore_that_dies_ends_the_process_loudly(origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_chore_that_dies_ends_the_process_loudly(process: Origin, caplog: pytest.LogCaptureFixture) -> None:
     """A task in which nothing is swept, reported or protected any more must not go on as if it were well."""
-    origin._door = origin._instances = parts = Parts()  # type: ignore[assignment] # stands in for both
+    process._door = process._instances = parts = Parts()  # type: ignore[assignment] # stands in for both
 
     async def fail() -> None:
         raise ZeroDivisionError
 
     chore = asyncio.create_task(fail(), name="Origin._sweep died")
-    assert await origin._serve([chore]) == 1
+    assert await process._serve([chore]) == 1
 
     (record,) = [each for each in caplog.records if each.levelno == logging.CRITICAL]
     assert record.getMessage() == "Origin._sweep died, and so does origin"
@@ -65,9 +65,9 @@ async def test_a_chore_that_dies_ends_the_process_loudly(origin: Origin, caplog:
     assert parts.closed  # playlists are finished, publishers sent on
 
 
-async def test_a_process_that_is_told_to_stop_ends_well(origin: Origin) -> None:
-    origin._door = origin._instances = Parts()  # type: ignore[assignment] # stands in for both
+async def test_a_process_that_is_told_to_stop_ends_well(process: Origin) -> None:
+    process._door = process._instances = Parts()  # type: ignore[assignment] # stands in for both
     chore = asyncio.create_task(asyncio.Event().wait())
-    origin._on_signal()
-    assert await origin._serve([chore]) == 0  # type: ignore[list-item] # a chore returns nothing
+    process._on_signal()
+    assert await process._serve([chore]) == 0  # type: ignore[list-item] # a chore returns nothing
     chore.cancel()

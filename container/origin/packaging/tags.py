@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -44,7 +44,7 @@ def _milliseconds(text: str) -> int:
 
 
 def _quote(text: str) -> str:
-    if re.search(r'["\r\n]', text):
+    if '"' in text or "\n" in text or "\r" in text:
         raise BadTagError(f"cannot be quoted: {text!r}")
     return f'"{text}"'
 
@@ -83,6 +83,7 @@ def _wall(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
+@lru_cache(maxsize=1024)  # of each segment while it is listed
 def _date(ms: int) -> str:
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
 

@@ -1,16 +1,17 @@
 """FLV tags, which are also the media messages of RTMP: from a publisher, to FFmpeg, and back from FFmpeg.
 
-Source: Adobe Flash Video File Format Specification 10.1, annex E. Enhanced RTMP (HEVC, AV1, VP9) is recognised in
-order to be refused with its name.
+Source: Adobe Flash Video File Format Specification 10.1, annex E; for what Enhanced RTMP adds, `enhanced`.
 """
 
 import struct
 from collections.abc import Iterator
 
+from origin.media import enhanced
 from origin.media.packets import AudioConfig, AudioPacket, Media, Unsupported, VideoConfig, VideoPacket
 
 AUDIO, VIDEO, DATA = 8, 9, 18
 AVC, AAC = 7, 10
+_EXTENDED = 9  # in place of a sound format
 _MAX_TAG_BYTES = 4 << 20
 HEADER_VIDEO_ONLY = b"FLV\x01\x01\x00\x00\x00\x09\x00\x00\x00\x00"
 
@@ -28,8 +29,7 @@ def parse_video(body: bytes, dts: int) -> Media | None:
     if len(body) < 5:
         return None
     if body[0] & 0x80:
-        name = "".join(chr(byte) if chr(byte).isalnum() else "?" for byte in body[1:5])
-        return Unsupported(f"video codec {name} (Enhanced RTMP); send H.264")
+        return enhanced.parse_video(body, dts)
     codec = body[0] & 0x0F
     if codec != AVC:
         return Unsupported(f"video codec {_VIDEO_CODECS.get(codec, f'number {codec}')}; send H.264")
@@ -47,6 +47,8 @@ def parse_audio(body: bytes, dts: int) -> Media | None:
     if len(body) < 2:
         return None
     codec = body[0] >> 4
+    if codec == _EXTENDED:
+        return enhanced.parse_audio(body, dts)
     if codec != AAC:
         return Unsupported(f"audio codec {_AUDIO_CODECS.get(codec, f'number {codec}')}; send AAC")
     if body[1] == 0:

@@ -9,7 +9,7 @@ from origin.broadcast import intake
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.ingest import rtmp
 from origin.ingest.rtmp_source import RtmpSource
-from origin.media.packets import VideoPacket
+from origin.media.packets import AudioPacket, VideoPacket
 
 from tests.container.packaging.by_hand import AVCC
 
@@ -79,5 +79,28 @@ async def test_fails_when_no_key_frame_comes(
     messages = [configuration(), *(message(index * 21) for index in range(10_000))]
     player: Any = Script(messages, pause=0.01)
     with pytest.raises(UnsupportedSourceError, match=r"no H\.264 key frame"):
+        async for _ in Intake(RtmpSource(player)).packets():
+            pass
+
+
+async def test_a_second_track_of_sound_is_left_alone() -> None:
+    """OBS's VOD track, by Enhanced RTMP: viewers hear the first one, and it does not count as another format."""
+    sound = [rtmp.Message(rtmp.AUDIO, 0, 1, b"\xaf\x00\x12\x10"), rtmp.Message(rtmp.AUDIO, 0, 1, b"\xaf\x01main")]
+    second = [
+        rtmp.Message(rtmp.AUDIO, 0, 1, b"\x95\x00mp4a\x01\x11\x90"),
+        *(rtmp.Message(rtmp.AUDIO, index * 21, 1, b"\x95\x01mp4a\x01other") for index in range(50)),
+    ]
+    player: Any = Script([configuration(), *sound, *second, picture(0, key=True), picture(33)])
+    reading = Intake(RtmpSource(player))
+    came = [packet async for packet in reading.packets()]
+    assert [packet.data for packet in came if isinstance(packet, AudioPacket)] == [b"main"]
+    assert len(came) == 3
+    assert reading.take_change() == "the sound's format changed"  # once: from none to the first
+    assert reading.take_change() is None
+
+
+async def test_fails_at_once_when_the_codec_is_another_one() -> None:
+    player: Any = Script([rtmp.Message(rtmp.VIDEO, 0, 1, b"\x90hvc1\x01\x02")])
+    with pytest.raises(UnsupportedSourceError, match=r"^video codec HEVC \(H\.265\); send H\.264$"):
         async for _ in Intake(RtmpSource(player)).packets():
             pass

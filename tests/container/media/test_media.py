@@ -122,7 +122,7 @@ def test_pictures_survive_flv_in_any_pieces(packets: list[VideoPacket], step: in
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"\x90hvc1x", "hvc1"),
+        (b"\x90hvc1x", "HEVC"),
         (b"\x22abcdef", "H.263"),
         (b"\x2cabcdef", "number 12"),
     ],

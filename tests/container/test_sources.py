@@ -1,5 +1,6 @@
 """What streamers really send. Each case plays in all renditions, or is refused with a clear word; never half."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 
 from tests.container import mp4
 from tests.container.image import PATIENCE_SECONDS
+from tests.container.rtmp_client import VIDEO, Client, message
 from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
 
 KEY_FRAME_ADVICE = "key frame interval to 2 s"
@@ -332,6 +334,23 @@ def test_fails_when_no_picture_comes(origin: Origin, backend: Backend) -> None:
             publishing.kill()
     line = next(each for each in origin.messages("source refused") if each["stream"] == playback_id)
     assert "no H.264 key frame" in line["message"]
+
+
+def test_fails_when_the_codec_is_hevc_as_obs_sends_it(origin: Origin, backend: Backend) -> None:
+    """By Enhanced RTMP: named, and not only that no H.264 came."""
+    key, playback_id = backend.new_key()
+    with Client(origin.rtmp_port).handshake() as client:
+        client.publish(key)
+        client.send(message(VIDEO, b"\x90hvc1" + bytes(30), stream=1, csid=6))
+
+        def refused() -> list[dict[str, Any]]:
+            with contextlib.suppress(ConnectionError):
+                client.send(message(VIDEO, b"\x91hvc1" + bytes(300), stream=1, csid=6))
+            return [each for each in origin.messages("source refused") if each["stream"] == playback_id]
+
+        line = eventually(refused, "refusal")[0]
+        assert "video codec HEVC (H.265); send H.264" in line["message"]
+        assert client.is_closed(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(

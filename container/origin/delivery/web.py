@@ -16,6 +16,7 @@ from origin.delivery.peers import HOP, ROOM, STATUS_OF_ANSWER
 from origin.delivery.routing import Router
 from origin.version import VERSION
 
+_ESCAPED, _UNRESERVED = re.compile(r"%[0-9A-Fa-f]{2}"), re.compile(r"[A-Za-z0-9._~-]")
 _NOTHING = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _OF_A_BALANCER = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Amzn-Trace-Id")
 _COPIED_BYTES = 16 << 10
@@ -39,6 +40,7 @@ def server(router: Router, make_room: Callable[[str], Coroutine[Any, Any, Answer
         if request.method == "OPTIONS":
             return web.Response(status=204, headers=preflight)
         path, _, query = request.path_qs.partition("?")
+        path = without_needless_escapes(path)
         hop = _hop(request)
         if hop and request.method == "POST" and path.startswith(ROOM):
             # Begun, it is finished, whether or not the other task waits for the answer.
@@ -66,6 +68,16 @@ def _hop(request: web.BaseRequest) -> bool:
     balancer adds others, and tasks never do. (CloudFront does not even pass the first one on.)
     """
     return HOP in request.headers and not any(name in request.headers for name in _OF_A_BALANCER)
+
+
+def without_needless_escapes(path: str) -> str:
+    """The same path as most write it: letters, digits and `-._~` mean the same encoded and plain (RFC 3986 6.2.2.2)."""
+    return _ESCAPED.sub(lambda escaped: _plain(escaped[0]), path) if "%" in path else path
+
+
+def _plain(escaped: str) -> str:
+    character = chr(int(escaped[1:], 16))
+    return character if _UNRESERVED.fullmatch(character) else escaped
 
 
 def accepts_gzip(accept_encoding: str) -> bool:

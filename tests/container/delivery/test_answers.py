@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from origin.delivery.answers import Delivery
-from origin.delivery.web import accepts_gzip
+from origin.delivery.web import accepts_gzip, without_needless_escapes
 
 from tests.container.image import PATIENCE_SECONDS
 from tests.container.packaging.by_hand import add, pictures
@@ -45,3 +45,20 @@ async def test_a_playlist_waits_until_it_can_report_on_all_others(query: str) ->
 )
 def test_gzip_is_for_who_asks_for_it(header: str, *, accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
+
+
+@pytest.mark.parametrize(
+    ("path", "same"),
+    [
+        ("/hls/%73how/master.m3u8", "/hls/show/master.m3u8"),
+        ("/hls/a%2Db%5fc%7e/x", "/hls/a-b_c~/x"),
+        ("/hls/show%2fmaster.m3u8", "/hls/show%2fmaster.m3u8"),  # a slash would mean another path
+        ("/hls/%2e%2e/x", "/hls/../x"),  # as it says; nothing has that name
+        ("/hls/%zz%4/x%", "/hls/%zz%4/x%"),
+        ("/hls/%25%33%31/x", "/hls/%2531/x"),  # once only
+        ("/hls/%C3%A9/x", "/hls/%C3%A9/x"),
+        ("/hls/show/x", "/hls/show/x"),
+    ],
+)
+def test_what_is_escaped_for_no_reason_means_the_same(path: str, same: str) -> None:
+    assert without_needless_escapes(path) == same

@@ -83,6 +83,7 @@ async def test_an_owned_stream_is_served_without_asking_anybody(pair: Pair) -> N
         (f"show/720p/s.{FIRST_MSN}.m4s", 200),
         ("show/720p/s.1.mp4", 200),
         ("show/720p/s.1.0.m4s", 404),
+        ("%73how/720p/%69ndex.m3u8", 200),
         ("show/none/index.m3u8", 404),
         ("show/none/index.m3u8?_HLS_msn=x", 404),
         ("show/720p/..%2f480p%2findex.m3u8", 404),

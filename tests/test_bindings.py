@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests.shipped import ROOT
 
 PROGRAM = """
@@ -19,6 +21,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_only_the_bindings_in_use_are_imported() -> None:
     """Importing a construct must never pull in the root module with its 2,200 submodules."""
     run = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -227,11 +227,11 @@ def sound(config: AudioConfig) -> Sound:
     if object_type in {_SBR, _PS}:
         _sample_rate(bits)
         if _object_type(bits) != _AAC_LC:
-            raise UnreadableConfigError("HE-AAC over something else than AAC-LC")
+            raise UnreadableConfigError("HE-AAC over something else than AAC-LC; send AAC-LC")
     elif object_type != _AAC_LC:
         raise UnreadableConfigError(f"AAC object type {object_type}; send AAC-LC")
     if not 1 <= channels <= 7:
-        raise UnreadableConfigError(f"channel configuration {channels}")
+        raise UnreadableConfigError(f"channel configuration {channels}; send mono or stereo")
     return Sound(object_type=object_type, core_sample_rate=rate, channels=8 if channels == 7 else channels)
 
 

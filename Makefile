@@ -94,7 +94,7 @@ types: .venv/.all-ready ## mypy --strict
 .PHONY: unit
 unit: .venv/.all-ready ## the quick tests
 	@scripts/apt-install.sh $(DEBIAN_CHECK_PACKAGES)
-	@$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow" tests
+	@$(PY) -m pytest -q -n 2 --dist worksteal --hypothesis-profile quick -m "not slow" tests
 
 # Checks of what synthesis wrote share one fresh synthesis.
 .PHONY: synth-quiet

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.container.image import ImageError, build
 from tests.shipped import everything_config, shipped_configs, synthesize_to
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.template import Template
 
+# What make check asks for: enough to see a mistake that was just made. make test tries as many as hypothesis does.
+settings.register_profile("quick", max_examples=25)
 _FIGURES = "figures"  # the property of a test in which it records what it measured
 _HERE = Path(__file__).parent
 _IMAGE_FOLDERS = (_HERE / "container", _HERE / "cluster")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from offline_terraform.engine import OfflineTerraform, Stack
 
+pytestmark = pytest.mark.slow  # seconds, by real Terraform
+
 _VPC: dict[str, Any] = {"aws_vpc": {"main": {"cidr_block": "10.0.0.0/16"}}}
 
 

@@ -71,6 +71,7 @@ def cycle(document: Json) -> None:
     vpc["tags"] = {"Gateway": "${aws_internet_gateway.Network_InternetGateway_D8FF3F66.id}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("break_it", "error"),
     [

@@ -156,9 +156,10 @@ class Delivery:
             if not await _until(window, lambda: window.has(msn, part), patience):
                 return _LATE
         # Each playlist reports on all others (RFC 8216bis B.1), so that each of these must have begun.
-        for other in list(stream.renditions.values()):
-            if not await _until(other.window, partial(_begun, other), _READY_SECONDS):
-                return _LATE
+        if _begun(stream) < len(stream.renditions):
+            for other in list(stream.renditions.values()):
+                if not await _until(other.window, partial(bool, other.window.segments), _READY_SECONDS):
+                    return _LATE
         return _playlist(self._body(stream, rendition, skip=directives.skip), gzip_accepted=gzip_accepted)
 
     def _too_far(self, window: Window, msn: int, part: int | None) -> bool:
@@ -178,16 +179,17 @@ class Delivery:
         if rendered is None or rendered.version != rendition.window.version:
             rendered = self._rendered[rendition.window] = _Rendered(rendition.window.version)
         # What it reports on others changes with it, a part at most behind them, but for which of them there are.
-        kind = (skip, sum(map(_begun, stream.renditions.values())))
-        if kind not in rendered.bodies:
+        kind = (skip, _begun(stream))
+        body = rendered.bodies.get(kind)
+        if body is None:
             form = playlists.Form(
                 target_seconds=stream.timeline.target_duration,
                 part_target_ms=stream.part_target_ms,
                 listed_segments=self._settings.playlist_segments,
             )
             windows = {name: each.window for name, each in stream.renditions.items()}
-            rendered.bodies[kind] = _Body.of(playlists.media(rendition.name, windows, form, skip=skip))
-        return rendered.bodies[kind]
+            body = rendered.bodies[kind] = _Body.of(playlists.media(rendition.name, windows, form, skip=skip))
+        return body
 
     async def _media(self, window: Window, file: str) -> Response:
         media = window.media.get(file)
@@ -205,8 +207,9 @@ class Delivery:
         return NOT_FOUND
 
 
-def _begun(rendition: Rendition) -> bool:
-    return rendition.window.begun
+def _begun(stream: Stream) -> int:
+    """How many of its renditions have something."""
+    return sum([bool(each.window.segments) for each in stream.renditions.values()])
 
 
 async def _until(window: Window, condition: Callable[[], bool], seconds: float) -> bool:

@@ -148,6 +148,7 @@ STRANGERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strangers", STRANGERS.values(), ids=STRANGERS)
 @pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
 async def test_right_key_gets_in_while_wrong_ones_flood(strangers: list[str], *, known: bool) -> None:

@@ -4,7 +4,9 @@ set -euo pipefail
 
 target=$(realpath -m "$1")
 here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d)
+# No dot in its name: nginx's auto/make takes ".S" anywhere in a path for assembler, and mktemp's own names are tmp.S…
+# once in 62 times.
+work=$(mktemp -d "${TMPDIR:-/tmp}/rtmp-module-XXXXXXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 "$here/source.sh" "$work"

@@ -8,7 +8,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(realpath -m "$1")
-work=$(mktemp -d)
+work=$(mktemp -d "${TMPDIR:-/tmp}/rtmp-module-XXXXXXXXXX")  # no dot: container/nginx/module/build.sh says why
 trap 'rm -rf "$work"' EXIT
 
 "$here/../../../container/nginx/module/source.sh" "$work"

@@ -94,6 +94,10 @@ class Task:
         """Log lines whose message contains this."""
         return [line for line in self._lines() if text in line.get("message", "")]
 
+    def warnings(self) -> list[dict[str, Any]]:
+        """Log lines that say what went wrong."""
+        return [line for line in self._lines() if line.get("level") in {"warning", "error"}]
+
     def metrics(self, name: str) -> list[dict[str, Any]]:
         return [line for line in self._lines() if name in line and "_aws" in line]
 

@@ -53,6 +53,7 @@ class Viewer:
     segments: list[Seen] = field(default_factory=list)
     ended: bool = False
     _next: tuple[int, int] = (0, 0)  # the media sequence number and part that come next
+    _joined: int = 0  # the media sequence number of the first segment that it plays
 
     async def watch(self, http: aiohttp.ClientSession) -> None:
         """Watch until the playlist ends or the task is cancelled."""
@@ -75,7 +76,8 @@ class Viewer:
 
     async def _take(self, http: aiohttp.ClientSession, playlist: Playlist) -> None:
         if self._next == (0, 0):  # the newest segment is where a player begins
-            self._next = (playlist.segments[-1].msn, 0)
+            self._joined = playlist.segments[-1].msn
+            self._next = (self._joined, 0)
         if playlist.next_part < self._next and not playlist.ended:
             self.problems.append(f"the live edge went back from {self._next} to {playlist.next_part}")
         known = self.segments[-1].msn if self.segments else -1
@@ -115,6 +117,11 @@ class Viewer:
             what = f"{type(error).__name__} {kind}"
         self.failures.append(Failure(began, time.time() - began, what))
         return None
+
+    @property
+    def discontinuities(self) -> int:
+        """How many it played over; what was in the playlist's window before it joined is not shown."""
+        return len({seen.discontinuity_sequence for seen in self.segments if seen.msn >= self._joined}) - 1
 
     def longest_gap(self, until: float) -> float:
         """Seconds without new media, at most."""
@@ -193,7 +200,7 @@ class Audience:
             failures=Counter(failure.what for failure in failures),
             slowest_failure=max((failure.took for failure in failures), default=0.0),
             longest_gap=max(viewer.longest_gap(self._until) for viewer in self.viewers),
-            discontinuities=max(len({seen.discontinuity_sequence for seen in v.segments}) for v in self.viewers) - 1,
+            discontinuities=max(viewer.discontinuities for viewer in self.viewers),
         )
 
     def __enter__(self) -> Self:

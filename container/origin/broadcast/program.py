@@ -46,6 +46,7 @@ class _Lag:
     at: int  # ms of the source
     ms: int
     pictures_out: int
+    seen: float  # the loop's time
 
 
 class Program:
@@ -71,7 +72,7 @@ class Program:
         self._config = config
         self._cache = cache
         self._segment_ms = segment_ms
-        self._patience_ms = 1000 * patience_seconds
+        self._patience_seconds, self._patience_ms = patience_seconds, 1000 * patience_seconds
         self._events = events
         self._chatter = chatter
         self._encoded_plans = [plan for plan in plans if not plan.copied]
@@ -118,7 +119,7 @@ class Program:
             self.encoder.encode(packet)
         for rendition in self.copied:
             rendition.segmenter.add(packet, now)
-        self._check_pace(packet.dts)
+        self._check_pace(packet.dts, now)
 
     def retire(self, now: float, *, sound_until: int | None = None) -> None:
         """No more pictures. What was copied ends here, FFmpeg gives out the rest, unless it is too far behind."""
@@ -205,7 +206,8 @@ class Program:
 
     def _replace(self) -> None:
         """Another FFmpeg, from where the last one stopped: what is there already is left out by the renditions."""
-        self._stream.timeline.break_at_next()
+        if self._given:  # else it is the first one for viewers, and nothing breaks
+            self._stream.timeline.break_at_next()
         start = self.resume_point
         if self._cache.since(start) is None:
             self.encoder = None
@@ -215,11 +217,21 @@ class Program:
         on_grid = KeyFrames(start_ms=start, every_ms=self._segment_ms)
         self._encode(on_grid if self.generation.every_key else KeyFrames(), start, None)
 
-    def _check_pace(self, newest: int) -> None:
-        """An FFmpeg too far behind is no use to viewers, and its backlog would fill the memory."""
+    @property
+    def _given(self) -> bool:
+        """Whether FFmpeg has given out any picture yet."""
+        segmenters = [each.segmenter for each in self.encoded]
+        return any(each.generation is self.generation and each.newest_dts >= 0 for each in segmenters)
+
+    def _check_pace(self, newest: int, now: float) -> None:
+        """An FFmpeg too far behind is no use to viewers, and its backlog would fill the memory.
+
+        It is judged after a while by both clocks: ten seconds of pictures that come at once, after a hole in the
+        network, are no fault of FFmpeg's.
+        """
         if self.encoder is None or self._too_slow:
             return
-        lag = _Lag(newest, newest - self._reached, self.encoder.pictures_out)
+        lag = _Lag(newest, newest - self._reached, self.encoder.pictures_out, now)
         before = self._lag
         if self.encoder.backlog_bytes > _BACKLOG_BYTES:
             self._judge(lag, lag)
@@ -227,7 +239,7 @@ class Program:
             self._lag = None
         elif before is None:
             self._lag = lag
-        elif newest - before.at > self._patience_ms:
+        elif newest - before.at > self._patience_ms and now - before.seen > self._patience_seconds:
             self._lag = None
             self._judge(before, lag)
 

@@ -46,9 +46,30 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> type[DyingEncoder]:
     return DyingEncoder
 
 
+class PatientEncoder:
+    """Takes everything and gives out nothing, until it is ended."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.failed, self.pictures_out, self.backlog_bytes, self.pid = False, 0, 0, None
+        self.ended = asyncio.Event()
+
+    def configure(self, *_: object) -> None:
+        pass
+
+    encode = configure
+
+    def abort(self) -> None:
+        self.failed = True
+        self.ended.set()
+
+
 def begun(failed: Callable[[Exception], None]) -> Program:
     """With a key frame in the cache, from which another encoder can begin."""
-    stream, cache = Stream("id", "id", SETTINGS, Position(100, 0)), GopCache(1 << 20)
+    return begun_with(Stream("id", "id", SETTINGS, Position(100, 0)), failed)
+
+
+def begun_with(stream: Stream, failed: Callable[[Exception], None]) -> Program:
+    cache = GopCache(1 << 20)
     for packet in pictures(1):
         cache.add(packet)
     nothing: Any = lambda *_: None  # noqa: E731 # told to nobody
@@ -82,3 +103,47 @@ async def test_an_encoder_that_dies_again_and_again_is_given_up(
     begun(given_up.set_result)
     assert isinstance(await asyncio.wait_for(given_up, 60), EncoderGivenUpError)
     assert dying.made == encoders
+
+
+@pytest.mark.parametrize(("given", "breaks"), [(False, 0), (True, 1)], ids=["nothing given", "a picture given"])
+async def test_an_encoder_that_is_replaced_breaks_nothing_that_has_not_begun(
+    monkeypatch: pytest.MonkeyPatch,
+    given: bool,  # noqa: FBT001 # a parameter
+    breaks: int,
+) -> None:
+    """A discontinuity is for viewers who had pictures of the one before."""
+    monkeypatch.setattr(program, "Encoder", PatientEncoder)
+    stream = Stream("id", "id", SETTINGS, Position(100, 0))
+    started = begun_with(stream, lambda _: None)
+    first: Any = started.encoder
+    watcher = started._watcher
+    assert watcher
+    boundary = stream.timeline.begin(started.generation, started.generation.start_pts)
+    if given:
+        started._sink(started.encoded[0].name, AVCC)
+        for packet in pictures(1):
+            started._sink(started.encoded[0].name, packet)
+    first.abort()
+    await asyncio.wait_for(watcher, 60)
+    assert started.encoder is not first
+    following = stream.timeline.cut(boundary, boundary.pts + 2000)
+    assert following
+    assert following.discontinuity_sequence == breaks
+
+
+@pytest.mark.parametrize(("wait", "replaced"), [(0.0, False), (5.1, True)], ids=["at once", "in its time"])
+async def test_a_burst_of_pictures_is_no_fault_of_the_encoder(
+    monkeypatch: pytest.MonkeyPatch,
+    wait: float,
+    replaced: bool,  # noqa: FBT001 # a parameter
+) -> None:
+    """Twelve seconds of them at once, after a hole in the network: it is given its time on the clock as well."""
+    monkeypatch.setattr(program, "Encoder", PatientEncoder)
+    started = begun(lambda _: None)
+    encoder: Any = started.encoder
+    now = 0.0
+    for packet in pictures(12):
+        now += wait / (12 * 30 / 2)  # what is judged begins after 5 s of pictures
+        started.feed(packet, now)
+    assert encoder.failed is replaced
+    encoder.ended.set()

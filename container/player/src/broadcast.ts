@@ -38,6 +38,8 @@ export class Broadcast {
   private progressAt: number | null = null; // since when the broadcast is known to be further than that
   private grace = GRACE_MS;
   private quality = "";
+  /** Who wants it to stand still. A media element that was reset is paused as well, and nobody wanted that. */
+  private heldBy: "viewer" | "browser" | null = null;
 
   constructor(
     private readonly video: HTMLVideoElement,
@@ -47,6 +49,7 @@ export class Broadcast {
     video.addEventListener("playing", () => this.onPlaying());
     video.addEventListener("waiting", () => this.onDry());
     video.addEventListener("play", () => this.onPlay());
+    video.addEventListener("pause", () => this.onPause());
     video.addEventListener("loadeddata", () => this.onPicture());
     void this.watch();
   }
@@ -87,7 +90,6 @@ export class Broadcast {
   }
 
   private open(): void {
-    const wasPaused = this.hasPlayed && this.video.paused; // by the viewer: it stays so
     this.source?.close();
     if (this.state !== "reconnecting") {
       this.enter("starting");
@@ -105,7 +107,7 @@ export class Broadcast {
       onEnded: () => this.onEnded(),
     });
     this.source = source;
-    if (!wasPaused) {
+    if (this.heldBy !== "viewer") {
       void this.play();
     }
   }
@@ -121,6 +123,7 @@ export class Broadcast {
         return;
       }
     }
+    this.heldBy = "browser";
     this.events.onHeldBack("picture");
   }
 
@@ -162,8 +165,16 @@ export class Broadcast {
 
   /** Who comes back from a pause wants what is on now. */
   private onPlay(): void {
+    this.heldBy = null;
     if (this.hasPlayed && this.source?.isBehind()) {
       this.source.seekToLive();
+    }
+  }
+
+  /** A reset of the media element fires no event, its end does. */
+  private onPause(): void {
+    if (!this.video.ended) {
+      this.heldBy = "viewer";
     }
   }
 
@@ -185,12 +196,16 @@ export class Broadcast {
     this.source?.close();
     this.source = null;
     this.hasPlayed = false;
+    this.heldBy = null;
   }
 
   /** Catches what fires no event: a picture that stands still although the broadcast goes on. */
   private async watch(): Promise<never> {
     for (;;) {
       await pause(500);
+      if (this.video.paused && this.heldBy === null && this.state === "live") {
+        await this.play();
+      }
       if (this.isMoving()) {
         this.movedAt = performance.now();
         this.progressAt = null;
@@ -201,7 +216,7 @@ export class Broadcast {
   }
 
   private isMoving(): boolean {
-    const { currentTime, paused } = this.video;
+    const { currentTime } = this.video;
     if (currentTime !== this.position && this.source) {
       this.position = currentTime;
       this.newest = this.source.newest();
@@ -210,7 +225,7 @@ export class Broadcast {
       }
       return true;
     }
-    return paused || !this.source || this.searching || this.state === "ended";
+    return this.heldBy !== null || !this.source || this.searching || this.state === "ended";
   }
 
   private async mend(): Promise<void> {

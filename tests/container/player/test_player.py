@@ -215,6 +215,20 @@ async def test_recovers_from_a_media_error(page: Page, origin: ScriptedOrigin) -
         await assert_moving(page)
 
 
+async def test_plays_again_when_it_was_paused_by_nobody(page: Page, origin: ScriptedOrigin) -> None:
+    """A media element that is reset after an error is paused without an event; the event is kept back here."""
+    origin.go_live()
+    await page.goto(origin.page_url)
+    await reach(page, "live")
+    await page.evaluate(
+        """() => {
+            window.addEventListener('pause', (event) => event.stopImmediatePropagation(), { capture: true, once: true });
+            document.querySelector('video').pause();
+        }"""
+    )
+    await assert_moving(page)
+
+
 async def test_notices_a_picture_that_stands_still_while_the_broadcast_goes_on(
     page: Page, origin: ScriptedOrigin
 ) -> None:

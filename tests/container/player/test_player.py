@@ -222,7 +222,8 @@ async def test_plays_again_when_it_was_paused_by_nobody(page: Page, origin: Scri
     await reach(page, "live")
     await page.evaluate(
         """() => {
-            window.addEventListener('pause', (event) => event.stopImmediatePropagation(), { capture: true, once: true });
+            const keep = (event) => event.stopImmediatePropagation();
+            window.addEventListener('pause', keep, { capture: true, once: true });
             document.querySelector('video').pause();
         }"""
     )

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from origin.ingest import rtmp
 
+from tests.container.media.parameter_sets import avcc, sps
 from tests.container.packaging.by_hand import AVCC
-from tests.container.test_bounds import avcc, sps
 
 CHUNK = 1 << 16
 

@@ -21,55 +21,8 @@ from origin.settings import DEFAULT_LADDER
 
 from tests.container.broadcast.test_intake import configuration, mute
 from tests.container.broadcast.test_intake import picture as sent
+from tests.container.media.parameter_sets import avcc, sps
 from tests.container.packaging.by_hand import AVCC
-
-
-class Bits:
-    """Writes what `codecs` reads."""
-
-    def __init__(self) -> None:
-        self._bits = ""
-
-    def put(self, value: int, count: int) -> "Bits":
-        self._bits += f"{value:0{count}b}"
-        return self
-
-    def golomb(self, *values: int) -> "Bits":
-        for value in values:
-            code = f"{value + 1:b}"
-            self._bits += "0" * (len(code) - 1) + code
-        return self
-
-    def nal(self) -> bytes:
-        """As a sequence parameter set, with emulation prevention."""
-        bits = self._bits + "1"
-        bits += "0" * (-len(bits) % 8)
-        out, zeros = bytearray(b"\x67"), 0
-        for byte in int(bits, 2).to_bytes(len(bits) // 8, "big"):
-            if zeros >= 2 and byte <= 3:
-                out.append(3)
-                zeros = 0
-            out.append(byte)
-            zeros = 0 if byte else zeros + 1
-        return bytes(out)
-
-
-def sps(
-    width: int = 640, height: int = 480, *, order: tuple[int, ...] = (2,), refs: int = 1, crop: tuple[int, ...] = ()
-) -> bytes:
-    """A Baseline parameter set of this size in whole macroblocks."""
-    bits = Bits().put(66, 8).put(30, 16).golomb(0, 0, order[0])
-    if order[0] == 1:
-        bits.put(0, 1).golomb(0, 0, order[1]).golomb(*[0] * (order[1] if order[1] < 9999 else 4000))
-    bits.golomb(refs).put(0, 1).golomb(width // 16 - 1, height // 16 - 1).put(1, 1).put(0, 1)
-    bits.put(1 if crop else 0, 1).golomb(*crop).put(0, 1)
-    return bits.nal()
-
-
-def avcc(*sets: bytes) -> VideoConfig:
-    return VideoConfig(
-        bytes([1, 66, 0, 30, 0xFF, 0xE0 | len(sets)]) + b"".join(len(s).to_bytes(2, "big") + s for s in sets)
-    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(32, 32), (1920, 1088), (3840, 2160), (4096, 2304), (2160, 3840)])
@@ -243,9 +196,25 @@ BEGIN = [mute(), configuration(), sent(0, key=True)]
         (lambda: (with_units(AVCC.avcc[8:31] + bytes([1 + n]), b"\x65a") for n in range(20)), "its format changed 10"),
         (lambda: [rtmp.Message(rtmp.VIDEO, 0, 1, b"\x27\x01\0\0\0" + bytes(4_000_000))] * 9, "do not add up"),
         (lambda: [with_units(sps(16384, 8192), b"\x65a")], "16384x8192 are too large"),
-        (lambda: [with_units(sps(3840, 2160), b"\x65a")], "512x288 to 3840x2160 without a new sequence header"),
+        (lambda: [with_units(sps(3840, 2160), b"\x41a")], "512x288 to 3840x2160 without a key frame"),
+        (lambda: [with_units(sps(3840, 2160)), with_units(b"\x41a")], "512x288 to 3840x2160 without a key frame"),
+        (lambda: [with_units(sps(3840, 2160), sps(640, 480), b"\x65a")], "512x288 to 3840x2160 without a key frame"),
+        (lambda: (with_units(sps(640 + 16 * n, 480), b"\x65a") for n in range(20)), "its format changed 10"),
     ],
-    ids=["messages", "bytes", "clock", "pictures", "sounds", "in-band", "empty-units", "huge-in-band", "size-in-band"],
+    ids=[
+        "messages",
+        "bytes",
+        "clock",
+        "pictures",
+        "sounds",
+        "in-band",
+        "empty-units",
+        "huge-in-band",
+        "size-in-band",
+        "size-before-a-picture",
+        "two-sizes",
+        "sizes",
+    ],
 )
 async def test_fails_when_a_publisher_brings_too_much(
     flood: Callable[[], Iterable[rtmp.Message]], said: str, monkeypatch: pytest.MonkeyPatch

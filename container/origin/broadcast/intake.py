@@ -5,14 +5,25 @@ import time
 from collections.abc import AsyncIterator
 
 from origin.allowance import Allowance
-from origin.broadcast.meter import BrokenPictureError, Clock, Meter, Units, units
+from origin.broadcast.clock import LATE_MS, Clock, Kind
+from origin.broadcast.meter import Meter
 from origin.broadcast.source import Received, Source, SourceError
-from origin.media.codecs import Picture, UnreadableConfigError, parameter_sets, picture, read_sps, sound
+from origin.media import nal_units
+from origin.media.codecs import (
+    Picture,
+    UnreadableConfigError,
+    configuration,
+    parameter_sets,
+    picture,
+    picture_parameter_sets,
+    read_sps,
+    sound,
+)
+from origin.media.nal_units import BrokenPictureError, Units
 from origin.media.packets import AudioConfig, AudioPacket, Media, Metadata, Unsupported, VideoConfig, VideoPacket
 from origin.packaging.timeline import Soundtrack
 
 _FIRST_KEY_FRAME_SECONDS = 10
-_LATE_MS = 100  # a picture may come with a time that is this much before the one that came before it
 _WAIT_FOR_SOUND_MS = 500
 
 # A second of 4K at 60 pictures has some 110 messages and 6 MB. After a gap in the network encoders send what piled up.
@@ -21,7 +32,8 @@ _BYTES, _BYTES_AT_ONCE = 10_000_000, 40_000_000
 # The source's own clock: it may be a little off for ever, and catch up.
 _CLOCK_MS, _CLOCK_MS_AT_ONCE = 1050, 30_000
 _BROKEN_PICTURES = 300
-_SETS_KNOWN = 3
+_SETS_KNOWN = 4
+_BESIDE_BYTES = 1 << 16  # captions and time codes have some hundred
 _FORMATS, _FORMATS_AT_ONCE = 0.2, 10  # a phone that adapts to its network changes the size now and then
 
 
@@ -50,8 +62,9 @@ class Intake:
         self._newest: int | None = None  # ms since the session's zero
         self._broken = 0  # pictures in a row
         self._formats = Allowance(_FORMATS, _FORMATS_AT_ONCE)
-        self._known_sets: tuple[bytes, ...] = ()
+        self._known_sets: dict[bytes, Picture] = {}
         self._picture: Picture | None = None
+        self._beside = b""  # units that belong to the next picture
 
     @property
     def jumps(self) -> int:
@@ -108,9 +121,9 @@ class Intake:
             self._admit(received)
             match received.media:
                 case VideoPacket(dts, cts, key, data):
-                    yield VideoPacket(self._read_clock(dts), cts, key, data)
+                    yield VideoPacket(self._read_clock("picture", dts), cts, key, data)
                 case AudioPacket(dts, data):
-                    yield AudioPacket(self._read_clock(dts), data)
+                    yield AudioPacket(self._read_clock("sound", dts), data)
                 case Metadata() if self._begun:
                     pass  # it said what would come, and that is known by now
                 case media if media is not None:
@@ -124,8 +137,8 @@ class Intake:
         if not self._bytes.take(received.size, now):
             raise UnsupportedSourceError(f"more than {_BYTES * 8 // 1_000_000} Mbit/s")
 
-    def _read_clock(self, stamp: int) -> int:
-        at = self._clock.read(stamp)
+    def _read_clock(self, kind: Kind, stamp: int) -> int:
+        at = self._clock.read(kind, stamp)
         newest = at if self._newest is None else self._newest
         self._newest = max(at, newest)
         if not self._time.take(self._newest - newest, asyncio.get_running_loop().time()):
@@ -133,52 +146,90 @@ class Intake:
         return at
 
     def _configure_video(self, config: VideoConfig) -> None:
-        if config == self.video_config:
-            return
-        self._note_format()
         try:
-            shown, sets = picture(config), tuple(parameter_sets(config))
+            if nal_units.is_annex_b(config.avcc):
+                config = self._from_annex_b(config.avcc)
+            if config == self.video_config:
+                return
+            self._note_format()
+            self._use(config)
         except UnreadableConfigError as error:
             raise UnsupportedSourceError(f"H.264 configuration: {error}") from None
+
+    def _use(self, config: VideoConfig) -> None:
+        shown, sets = picture(config), parameter_sets(config)
         if self.video_config:
             self._change = "the picture's format changed"
-        self.video_config, self._picture, self._known_sets = config, shown, sets
+        self.video_config, self._picture = config, shown
+        self._known_sets = {sps: read_sps(sps) for sps in sets[:_SETS_KNOWN]}
+        self._held, self._beside = [], b""
+
+    def _from_annex_b(self, header: bytes) -> VideoConfig:
+        """Some encoders send their parameter sets as they are, between start codes."""
+        try:
+            units = nal_units.split_annex_b(header)
+        except BrokenPictureError:
+            raise UnreadableConfigError("too many units") from None
+        sets = [[unit for unit in units if unit[0] & 0x1F == kind] for kind in (nal_units.SPS, nal_units.PPS)]
+        if not all(sets):
+            raise UnreadableConfigError("no sequence and picture parameter set")
+        return configuration(sets[0][0], sets[1])
 
     def _note_format(self) -> None:
         """Each new one is read, and may begin everything anew."""
         if not self._formats.take(1, asyncio.get_running_loop().time()):
             raise UnsupportedSourceError(f"its format changed {_FORMATS_AT_ONCE} times in a row")
 
-    def _look_into(self, data: bytes, config: VideoConfig) -> Units | None:
-        """A picture's units; None if they cannot be told apart, which would end some players' decoders."""
+    @property
+    def _length_bytes(self) -> int:
+        return (self.video_config.avcc[4] & 3) + 1 if self.video_config else 4
+
+    def _look_into(self, data: bytes) -> Units | None:
+        """A message's units; None if they cannot be told apart, which would end some players' decoders."""
         try:
-            found = units(data, (config.avcc[4] & 3) + 1)
+            found = nal_units.read(data, self._length_bytes)
         except BrokenPictureError:
             self._broken += 1
             if self._broken > _BROKEN_PICTURES:
                 raise UnsupportedSourceError("the lengths of the pictures' NAL units do not add up") from None
             return None
         self._broken = 0
-        self._check_in_band(found.parameter_sets)
         return found
 
-    def _check_in_band(self, sets: tuple[bytes, ...]) -> None:
-        """Encoders may repeat parameter sets before key frames. Another size, though, has to come in a header."""
-        for sps in sets:
-            if sps in self._known_sets:
-                continue
-            self._note_format()
-            try:
-                seen = read_sps(sps)
-            except UnreadableConfigError as error:
-                raise UnsupportedSourceError(f"H.264 configuration within the pictures: {error}") from None
-            assert self._picture
-            if (seen.width, seen.height) != (self._picture.width, self._picture.height):
-                raise UnsupportedSourceError(
-                    f"the picture changed from {self._picture.width}x{self._picture.height} to"
-                    f" {seen.width}x{seen.height} without a new sequence header; start the broadcast anew"
-                )
-            self._known_sets = (*self._known_sets[-_SETS_KNOWN:], sps)
+    def _check_in_band(self, found: Units) -> None:
+        """Encoders may repeat parameter sets before key frames. Another size is another configuration."""
+        try:
+            sizes = {_size(self._known_sets.get(sps) or self._learn(sps)): sps for sps in found.sps}
+            for size, sps in sizes.items():
+                if size != _size(self._picture):
+                    self._change_in_band(sps, found, one=len(sizes) == 1)
+        except UnreadableConfigError as error:
+            raise UnsupportedSourceError(f"H.264 configuration within the pictures: {error}") from None
+
+    def _change_in_band(self, sps: bytes, found: Units, *, one: bool) -> None:
+        """Only where decoding begins: what is there before goes on with what it was made for, and what that costs."""
+        before, now = _size(self._picture), _size(self._known_sets[sps])
+        if not one or not found.random_access:
+            raise UnsupportedSourceError(
+                f"the picture changed from {before} to {now} without a key frame; start the broadcast anew"
+            )
+        assert self.video_config
+        self._note_format()
+        pps = found.pps or picture_parameter_sets(self.video_config)
+        self._use(configuration(sps, pps, length_bytes=self._length_bytes))
+
+    def _learn(self, sps: bytes) -> Picture:
+        self._note_format()
+        while len(self._known_sets) >= _SETS_KNOWN:
+            del self._known_sets[next(iter(self._known_sets))]
+        self._known_sets[sps] = read_sps(sps)
+        return self._known_sets[sps]
+
+    def _wait_for_its_picture(self, found: Units) -> None:
+        """Some cameras send SEI in messages of their own: it is no picture, and belongs to the one that follows."""
+        kept = nal_units.beside(found.data, self._length_bytes)
+        if len(self._beside) + len(kept) <= _BESIDE_BYTES:
+            self._beside += kept
 
     def _configure_audio(self, config: AudioConfig) -> None:
         self.has_sound = True
@@ -193,14 +244,21 @@ class Intake:
 
     def _ready(self, packet: VideoPacket) -> list[VideoPacket]:
         """The pictures that can go on now: this one and those that waited, or none."""
-        if self.video_config is None or packet.dts < self.last_dts - _LATE_MS:
+        if self.video_config is None or packet.dts < self.last_dts - LATE_MS:
             return []
         # Leaving one out would spoil all pictures that build on it.
-        found = self._look_into(packet.data, self.video_config)
+        found = self._look_into(packet.data)
         if found is None:
             return []
+        if not found.has_picture:
+            self._wait_for_its_picture(found)
+            return []
+        if self._beside:
+            found = nal_units.read(nal_units.join(self._beside, found.data, self._length_bytes), self._length_bytes)
+            self._beside = b""
+        self._check_in_band(found)
         dts = max(packet.dts, self.last_dts + 1)
-        packet = VideoPacket(dts, packet.pts - dts, found.random_access, packet.data)
+        packet = VideoPacket(dts, packet.pts - dts, found.random_access, found.data)
         self.last_dts = dts
         if not self._begun and self._waits(packet):
             return []
@@ -218,3 +276,7 @@ class Intake:
             self._held.append(packet)
             return True
         return False
+
+
+def _size(shown: Picture | None) -> str:
+    return f"{shown.width}x{shown.height}" if shown else "nothing"

@@ -1,67 +1,10 @@
-"""A publisher's stream as it arrives: its clock, its rate, its key frames, and packets that may be needed again."""
+"""A publisher's stream as it arrives: its rate, and packets that may be needed again."""
 
 import time
 from collections import deque
 from dataclasses import dataclass, field
 
 from origin.media.packets import VideoPacket
-
-_START_MS = 10_000  # room for pictures that are shown before time zero, and for sound that begins earlier
-_JUMP_MS = 3000
-_STEP_MS = 40
-_IDR, _SPS = 5, 7
-_MAX_UNITS = 1024  # a slice of 1,500 bytes each, as for packet networks, makes some 300 of a large key frame
-
-
-class Clock:
-    """RTMP's 32-bit milliseconds made endless: a common zero for picture and sound, no wrap, no jumps."""
-
-    def __init__(self) -> None:
-        self._offset: int | None = None
-        self._raw = 0
-        self.jumps = 0
-
-    def read(self, timestamp: int) -> int:
-        """Milliseconds since the session's zero."""
-        if self._offset is None:
-            self._offset, self._raw = _START_MS - timestamp, timestamp
-        step = (timestamp - self._raw + (1 << 31)) % (1 << 32) - (1 << 31)
-        if abs(step) > _JUMP_MS:
-            self._offset += _STEP_MS - step
-            self.jumps += 1
-        self._raw += step
-        return self._raw + self._offset
-
-
-class BrokenPictureError(ValueError):
-    """The lengths of a picture's NAL units do not add up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Units:
-    """What is in a coded picture."""
-
-    random_access: (
-        bool  # decoding can begin here: an IDR picture. FLV's key frame flag also marks pictures that are not
-    )
-    parameter_sets: tuple[bytes, ...]  # sequence parameter sets that come in band
-
-
-def units(data: bytes, length_bytes: int) -> Units:
-    """Look through a picture's NAL units, each behind its length; BrokenPictureError."""
-    position, count, random_access, sets = 0, 0, False, []
-    while position + length_bytes <= len(data):  # less than a length at the end is padding
-        start = position + length_bytes
-        position = start + int.from_bytes(data[position:start], "big")
-        count += 1
-        if position > len(data) or count > _MAX_UNITS:
-            raise BrokenPictureError
-        if position > start:
-            kind = data[start] & 0x1F
-            random_access |= kind == _IDR
-            if kind == _SPS:
-                sets.append(data[start:position])
-    return Units(random_access, tuple(sets))
 
 
 class GopCache:

@@ -1,6 +1,7 @@
 """Reading what H.264 and AAC say about themselves: picture size, profile, sample rate, RFC 6381 names."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from origin.media.packets import AudioConfig, VideoConfig
@@ -14,6 +15,7 @@ _START_CODE = re.compile(rb"\0\0[\0-\2]")
 
 # Real ones have 30 to 60 bytes; one with every scaling list has some 400. An AudioSpecificConfig has 2 to 10.
 _MAX_AVCC_BYTES, _MAX_SPS_BYTES, _MAX_ASC_BYTES = 2048, 512, 64
+_MAX_PPS = 16  # encoders send one, or one for each way of coding
 # What streaming software sends ends at 4K: level 5.2 (H.264 table A-1) has room for 4096x2304. Beyond that a picture
 # costs memory before it shows anything, and no browser gets it from us anyway.
 _MAX_MACROBLOCKS, _MAX_SIDE, _MIN_SIDE = 36_864, 4096, 32
@@ -100,6 +102,34 @@ def parameter_sets(config: VideoConfig) -> list[bytes]:
         raise UnreadableConfigError("no sequence parameter set")
     sets, position = [], 6
     for _ in range(avcc[5] & 0x1F):
+        size = int.from_bytes(avcc[position : position + 2], "big")
+        position += 2 + size
+        if position > len(avcc):
+            raise UnreadableConfigError("ends early")
+        sets.append(avcc[position - size : position])
+    return sets
+
+
+def configuration(sps: bytes, pps: Sequence[bytes], *, length_bytes: int = 4) -> VideoConfig:
+    """The record for parameter sets that came without one (ISO 14496-15 §5.3.3.1.2); UnreadableConfigError."""
+    seen = read_sps(sps)
+    avcc = bytes([1, *sps[1:4], 0xFC | length_bytes - 1, 0xE0 | 1]) + len(sps).to_bytes(2, "big") + sps
+    avcc += bytes([len(pps)]) + b"".join(len(each).to_bytes(2, "big") + each for each in pps)
+    if seen.profile in {100, 110, 122, 144}:
+        depth = 0xF8 | seen.bit_depth - 8
+        avcc += bytes([0xFC | seen.chroma_format, depth, depth, 0])
+    if len(pps) > _MAX_PPS or len(avcc) > _MAX_AVCC_BYTES:
+        raise UnreadableConfigError(f"has {len(pps)} picture parameter sets in {len(avcc)} bytes")
+    return VideoConfig(avcc)
+
+
+def picture_parameter_sets(config: VideoConfig) -> list[bytes]:
+    """The others of a configuration, which say how pictures are coded; UnreadableConfigError."""
+    avcc, sets = config.avcc, []
+    position = 6 + sum(2 + len(sps) for sps in parameter_sets(config))
+    count = avcc[position] if position < len(avcc) else 0
+    position += 1
+    for _ in range(count):
         size = int.from_bytes(avcc[position : position + 2], "big")
         position += 2 + size
         if position > len(avcc):

@@ -9,8 +9,10 @@ from origin.broadcast import intake
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.ingest import rtmp
 from origin.ingest.rtmp_source import RtmpSource
+from origin.media import codecs
 from origin.media.packets import AudioPacket, VideoPacket
 
+from tests.container.media.parameter_sets import sps
 from tests.container.packaging.by_hand import AVCC
 
 START_MS = 10_000  # of the session's clock
@@ -104,3 +106,108 @@ async def test_fails_at_once_when_the_codec_is_another_one() -> None:
     with pytest.raises(UnsupportedSourceError, match=r"^video codec HEVC \(H\.265\); send H\.264$"):
         async for _ in Intake(RtmpSource(player)).packets():
             pass
+
+
+def message(*nals: bytes, ms: int, key: bool = False, joint: bytes = b"") -> rtmp.Message:
+    """Units of our choice: behind lengths, or behind `joint`."""
+    data = b"".join((joint or len(nal).to_bytes(4, "big")) + nal for nal in nals)
+    return rtmp.Message(rtmp.VIDEO, ms, 1, (b"\x17" if key else b"\x27") + b"\x01\0\0\0" + data)
+
+
+SEI, DELIMITER, PPS = b"\x06\x05\x04\x01\x02\x03\x04\x80", b"\x09\xf0", b"\x68\xeb\xe3\xcb\x20"
+
+
+@pytest.mark.parametrize("key", [False, True], ids=["", "marked as key frame"])
+@pytest.mark.parametrize("apart", [0, -5, 5, 16])
+@pytest.mark.parametrize("alone", [[SEI], [SEI, SEI], [DELIMITER, SEI], [DELIMITER], [PPS], []], ids=str)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_message_without_a_slice_is_no_picture(
+    alone: list[bytes],
+    apart: int,
+    key: bool,  # noqa: FBT001 # a parameter
+    after: bool,  # noqa: FBT001 # a parameter
+) -> None:
+    """DJI's cameras send SEI in messages of their own: it joins the picture that follows, and is counted as none."""
+    sent = [mute(), configuration(), picture(0, key=True)]
+    for ms in range(33, 1000, 33):
+        pair = [message(*alone, ms=ms + apart, key=key), picture(ms)]
+        sent += reversed(pair) if after else pair
+    came = await pictures([*sent, picture(1000)])
+    assert [packet.dts - START_MS for packet in came] == [0, *range(33, 1000, 33), 1000]
+    assert [packet.key for packet in came] == [True] + [False] * (len(came) - 1)
+    kept = b"".join(len(nal).to_bytes(4, "big") + nal for nal in alone if nal != DELIMITER)
+    assert came[-2 if not after else -1].data == kept + b"\0\0\0\x04\x41abc"
+
+
+async def test_what_waits_for_a_picture_is_bounded() -> None:
+    flood = [message(SEI * 1000, ms=10) for _ in range(500)]
+    came = await pictures([mute(), configuration(), picture(0, key=True), *flood, picture(40)])
+    assert len(came) == 2
+    assert len(came[1].data) < 1 << 17
+
+
+@pytest.mark.parametrize("alone", [False, True], ids=["with the picture", "in a message of their own"])
+async def test_another_size_in_band_is_another_format(alone: bool) -> None:  # noqa: FBT001
+    """Two clips one after the other, copied: there, and back, and there again."""
+    player: Any = Script([mute(), configuration(), picture(0, key=True), *turns(alone=alone)])
+    reading = Intake(RtmpSource(player))
+    seen = []
+    async for packet in reading.packets():
+        assert reading.video_config
+        shown = codecs.picture(reading.video_config)
+        seen.append((packet.dts - START_MS, f"{shown.width}x{shown.height}", reading.take_change()))
+    change = "the picture's format changed"
+    assert seen == [
+        (0, "512x288", None),
+        *[(100, "288x512", change), (200, "288x512", None)],
+        *[(300, "512x288", change), (400, "512x288", None)],
+        *[(500, "288x512", change), (600, "288x512", None)],
+    ]
+    assert codecs.picture_parameter_sets(reading.video_config) == [PPS]
+
+
+def turns(*, alone: bool) -> list[rtmp.Message]:
+    sets = [[sps(288, 512), PPS], [AVCC.avcc[8:31], PPS], [sps(288, 512), PPS]]
+    messages = []
+    for turn, (size, pps) in enumerate(sets):
+        ms = 100 + 200 * turn
+        first = [message(size, pps, ms=ms), message(b"\x65abc", ms=ms, key=True)]
+        messages += first if alone else [message(size, pps, b"\x65abc", ms=ms, key=True)]
+        messages.append(picture(ms + 100))
+    return messages
+
+
+@pytest.mark.parametrize("joint", [b"\0\0\1", b"\0\0\0\1"], ids=["three bytes", "four bytes"])
+@pytest.mark.parametrize("header", [False, True], ids=["pictures", "header as well"])
+async def test_annex_b_is_put_behind_lengths(joint: bytes, header: bool) -> None:  # noqa: FBT001
+    size, other = AVCC.avcc[8:31], b"\x41\x9a" + bytes(range(50, 90))
+    opening = configuration()
+    if header:
+        opening = rtmp.Message(rtmp.VIDEO, 0, 1, b"\x17\0\0\0\0" + joint + size + joint + PPS)
+    sent = [opening, message(size, PPS, b"\x65abc", ms=0, key=True, joint=joint)]
+    sent += [opening, message(other, ms=33, joint=joint)]
+    player: Any = Script([mute(), *sent])
+    reading = Intake(RtmpSource(player))
+    came = [packet async for packet in reading.packets()]
+    parts = [*(len(nal).to_bytes(4, "big") + nal for nal in (size, PPS, b"\x65abc", other))]
+    assert [packet.data for packet in came] == [b"".join(parts[:3]), parts[3]]
+    assert reading.video_config
+    assert codecs.picture(reading.video_config) == codecs.picture(AVCC)
+    assert reading.take_change() is None
+
+
+@pytest.mark.parametrize("header", [b"\0\0\0\1", b"\0\0\1\x67\x42", b"\0\0\1" * 2000, b"\0\0\1\x68\xce"])
+async def test_fails_when_an_annex_b_header_says_nothing(header: bytes) -> None:
+    with pytest.raises(UnsupportedSourceError, match=r"^H\.264 configuration: "):
+        await pictures([rtmp.Message(rtmp.VIDEO, 0, 1, b"\x17\0\0\0\0" + header)])
+
+
+async def test_a_clock_that_steps_back_costs_no_picture() -> None:
+    """By a second, at a key frame, in both kinds."""
+    sent = [mute(), configuration(), *(picture(ms, key=ms == 2000) for ms in range(2000, 4000, 40))]
+    sent += [picture(ms, key=ms == 3000) for ms in range(3000, 5000, 40)]
+    player: Any = Script(sent)
+    reading = Intake(RtmpSource(player))
+    came = [packet async for packet in reading.packets()]
+    assert [packet.dts - START_MS for packet in came] == list(range(0, 4000, 40))
+    assert reading.jumps == 1

@@ -242,11 +242,13 @@ class Origin:
 class Publisher:
     """A broadcast by tests/container/publisher.py, or by any FFmpeg command."""
 
-    def __init__(self, origin: Origin, key: str, *options: str) -> None:
+    def __init__(
+        self, origin: Origin, key: str, *options: str, program: Callable[..., list[str]] = publisher.program
+    ) -> None:
         url = f"rtmp://127.0.0.1:{origin.rtmp_port}/live/{key}"
         # A session of its own: stopping the publisher takes its FFmpeg along.
         self.process = subprocess.Popen(
-            publisher.program(url, *options), start_new_session=True, stdout=subprocess.PIPE, text=True
+            program(url, *options), start_new_session=True, stdout=subprocess.PIPE, text=True
         )
 
     def signal(self, number: signal.Signals) -> None:

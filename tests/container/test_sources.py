@@ -11,8 +11,9 @@ from typing import Any
 import m3u8
 import pytest
 
-from tests.container import mp4
+from tests.container import mp4, simulator
 from tests.container.image import PATIENCE_SECONDS
+from tests.container.publisher import program as publisher_program
 from tests.container.rtmp_client import VIDEO, Client, message
 from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
 
@@ -75,11 +76,18 @@ class Case:
 
 @contextmanager
 def on_air(
-    origin: Origin, backend: Backend, *options: str, names: list[str] | None = None, uneven: bool = False
+    origin: Origin,
+    backend: Backend,
+    *options: str,
+    names: list[str] | None = None,
+    uneven: bool = False,
+    troubles: tuple[str, ...] = (),
 ) -> Iterator[Case]:
     names = names or NAMES
     key, playback_id = backend.new_key()
-    with Publisher(origin, key, *options) as publisher:
+    program = simulator.program if troubles else publisher_program
+    named = [f"--trouble={each}" for each in troubles]
+    with Publisher(origin, key, *options, *named, program=program) as publisher:
         eventually(lambda: origin.fetch(f"/hls/{playback_id}/master.m3u8").status == 200, "playlist")
         followers = [Follower(origin, playback_id, name, renditions=len(names), uneven=uneven) for name in names]
         try:
@@ -107,6 +115,76 @@ def test_source_without_sound_plays(origin: Origin, backend: Backend) -> None:
         case.assert_aligned()
         case.assert_every_picture()
         case.assert_sound_without_a_hole()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "forms"),
+    [
+        ("sei-alone", 1),
+        ("annex-b", 1),
+        ("step:-1000@5", 2),
+        ("step:7000@5", 2),
+        ("apart:-10000", 1),
+        ("apart:10000", 1),
+    ],
+)
+def test_habits_of_encoders_cost_no_picture(origin: Origin, backend: Backend, trouble: str, forms: int) -> None:
+    with on_air(origin, backend, troubles=(trouble,)) as case:
+        case.watch(5)
+        case.assert_aligned()
+        case.assert_every_picture()
+        case.assert_sound_without_a_hole()
+        said = [line for line in origin.messages("") if line.get("stream") == case.id]
+        assert len(case.messages("broadcast")) == forms
+        assert len(said) < 10
+        assert all(line.get("top", "copied") == "copied" for line in said)
+
+
+def test_another_shape_in_band_is_another_form(origin: Origin, backend: Backend, tmp_path: Path) -> None:
+    """Two clips one after the other, copied: what players get is what the parameter sets within the stream say."""
+    for size in ("512x288", "288x512"):
+        command = [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            f"testsrc2=size={size}:rate=30",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine",
+        ]
+        command += ["-t", "7", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p"]
+        command += [
+            "-b:v",
+            "500k",
+            "-maxrate",
+            "500k",
+            "-bufsize",
+            "500k",
+            "-g",
+            "60",
+            "-c:a",
+            "aac",
+            str(tmp_path / f"{size}.flv"),
+        ]
+        subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
+    files = f"--file={tmp_path}/512x288.flv", f"--trouble=then:{tmp_path}/288x512.flv"
+    key, playback_id = backend.new_key()
+    with Publisher(origin, key, *files, program=simulator.program):
+        master = f"/hls/{playback_id}/master.m3u8"
+        eventually(lambda: "RESOLUTION=512x288" in origin.fetch(master).text, "landscape")
+        names = [each.uri.partition("/")[0] for each in m3u8.loads(origin.fetch(master).text).playlists]
+        follower = Follower(origin, playback_id, names[0], renditions=len(names))
+        eventually(lambda: "RESOLUTION=288x512" in origin.fetch(master).text, "portrait")
+        eventually(lambda: len(follower.inits) == 2 or follower.problem, "another initialization section")
+        follower.stop()
+    assert follower.problem is None
+    forms = [line for line in origin.messages("broadcast") if line.get("stream") == playback_id and "source" in line]
+    assert [line["source"] for line in forms] == ["512x288", "288x512"]
+    assert [line["why_encoded"] for line in forms] == [None, None]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from origin.media.fmp4 import Sample
 from origin.media.packets import AudioConfig, AudioPacket
 
 _SOUND_JUMP_MS = 60  # clocks that part by more than this are set again; less is rounding and jitter
+_SOUND_BATCH_MS = 400  # some encoders stamp frames in batches: sixteen of them are 341 ms
 _SOUND_KEPT_MS = 40_000
 _LATE_KEY_SECONDS = 0.45  # EXTINF may exceed the target duration by less than half a second (RFC 8216bis 4.4.3.1)
 _EARLY_KEY_SECONDS = 0.05
@@ -47,6 +48,7 @@ class Soundtrack:
         self._first = 0  # index of the first one that is still here
         self._cuts: dict[int, int] = {}
         self._next: int | None = None  # in ticks
+        self._in_step: int | None = None  # when a frame was last due where it was put, in ticks
 
     @classmethod
     def mute(cls) -> "Soundtrack":
@@ -76,13 +78,23 @@ class Soundtrack:
             self._samples[-1] = replace(last, duration=due - last.dts)
             self._next = due
         elif self._next - due > allowed:
-            return  # this time has its sound already
+            if not self._in_batch(due):
+                return  # this time has its sound already
+            self._append(packet.data)
+            return
+        self._in_step = due
         self._append(packet.data)
+
+    def _in_batch(self, due: int) -> bool:
+        """Whether a frame that comes too early by its stamp has it from the first of its batch."""
+        longest = self.sound.core_sample_rate * _SOUND_BATCH_MS // 1000
+        assert self._next is not None
+        return self._in_step is not None and due - self._in_step <= longest and self._next - due <= longest
 
     def fill(self, since_ms: int, until_ms: int) -> None:
         """The source has no sound for now: silence from where its sound ended, or from `since_ms` if it never began."""
         rate = self.sound.core_sample_rate
-        self.silent = True
+        self.silent, self._in_step = True, None
         if self._next is None:
             self._next = round(since_ms * rate / 1000)
         while self._next * 1000 < until_ms * rate:

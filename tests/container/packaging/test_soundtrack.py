@@ -92,6 +92,29 @@ def test_a_jump_is_what_is_beyond_rounding_and_jitter(late: int, filled: int) ->
     assert frames == [b"a", *[silence.frame(track.sound)] * filled, b"b"]
 
 
+@pytest.mark.parametrize("stamped", ["first", "last"])
+@pytest.mark.parametrize("frames", [2, 4, 8, 16])
+def test_frames_that_are_stamped_in_batches_are_all_heard(frames: int, stamped: str) -> None:
+    """With the time of the first of them or of the last: none is left out, and nothing is filled in."""
+    track = soundtrack()
+    for index in range(480):
+        first = index - index % frames
+        of = first if stamped == "first" else first + frames - 1
+        track.add(AudioPacket(10_000 + int(of * 1024 / 48), b"a"), 0)
+    samples = track.between(0, track.end)
+    assert [sample.data for sample in samples] == [b"a"] * 480
+    assert gapless(samples)
+
+
+def test_sound_that_runs_ahead_of_its_stamps_for_good_is_put_right() -> None:
+    """Too many frames for the time: within a second some are left out, and it is in step again."""
+    track = soundtrack()
+    for index in range(4000):
+        track.add(AudioPacket(10_000 + index * 20, b"a"), 0)  # a frame has 21.3 ms
+        assert track.end_ms - (10_000 + index * 20) < 400 + 22
+    assert track.end < 4000 * 20 / 21.3 + 25
+
+
 def test_part_waits_for_its_sound() -> None:
     track = soundtrack()
     gen = generation(soundtrack=track)

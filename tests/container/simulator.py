@@ -92,12 +92,13 @@ def annex_b(sent: Iterator[Tag]) -> Iterator[Tag]:
 
 def step(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     ms, _, seconds = argument.partition("@")
+    jump, after = int(ms), 1000 * float(seconds)
 
     def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
         by = 0
         for tag in sent:
-            if tag.is_key and tag.stamp > 1000 * float(seconds):
-                by = int(ms)
+            if tag.is_key and tag.stamp > after:
+                by = jump
             yield tag._replace(stamp=tag.stamp + by)
 
     return apply
@@ -174,26 +175,30 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--file", help="FLV to send instead of a test picture")
     parser.add_argument("--trouble", action="append", default=[], type=trouble)
     options, others = parser.parse_known_args(arguments)
-    if options.file:
-        with open(options.file, "rb") as stream:  # noqa: PTH123 # of any kind
-            sent = in_real_time(tags(stream))
-            for each in options.trouble:
-                sent = each(sent)
-            send(options.url, sent)
-        return 0
-    with subprocess.Popen(publisher.program("pipe:1", *others), stdout=subprocess.PIPE) as encoder:
-        assert encoder.stdout
-        sent = tags(encoder.stdout)
-        for each in options.trouble:
-            sent = each(sent)
-        try:
-            send(options.url, sent)
-        except ConnectionError:
-            sys.stderr.write("hung up on\n")
-            return 1
-        finally:
-            encoder.kill()
+    try:
+        if options.file:
+            with open(options.file, "rb") as stream:  # noqa: PTH123 # of any kind
+                send(options.url, troubled(in_real_time(tags(stream)), options.trouble))
+        else:
+            with subprocess.Popen(publisher.program("pipe:1", *others), stdout=subprocess.PIPE) as encoder:
+                assert encoder.stdout
+                try:
+                    send(options.url, troubled(tags(encoder.stdout), options.trouble))
+                finally:
+                    encoder.kill()
+    except OSError as error:  # no such file, nobody there, hung up on
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def troubled(sent: Iterator[Tag], troubles: list[Callable[[Iterator[Tag]], Iterator[Tag]]]) -> Iterator[Tag]:
+    """What is sent, after all of them."""
+    for each in troubles:
+        sent = each(sent)
+    return sent
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import argparse
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
+from typing import TYPE_CHECKING, IO, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from tests.container import publisher
@@ -49,7 +49,7 @@ class Tag(NamedTuple):
         return self._replace(body=self.body[:5] + data)
 
 
-def tags(stream: BinaryIO) -> Iterator[Tag]:
+def tags(stream: IO[bytes]) -> Iterator[Tag]:
     """What an FLV stream has, to its end."""
     stream.read(13)
     while len(head := stream.read(11)) == 11:

@@ -17,7 +17,7 @@ import argparse
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, IO, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from tests.container import publisher

@@ -19,6 +19,7 @@ from origin.packaging.timeline import Generation
 _LOG = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 5
+_HELD_PICTURES = 2  # the one that it works on, and the one before, whose length it does not know yet
 _BACKLOG_BYTES = 64 << 20  # of origin's memory, whatever the bit rate; the cache that a new FFmpeg gets has a quarter
 _RESTART_DELAYS_SECONDS = (0.0, 0.2, 0.5, 0.5)  # before each restart in a row that gave no picture
 _CRASHES_PER_MINUTE = 8
@@ -89,6 +90,7 @@ class Program:
         self._barren_runs = 0
         self._crashes: list[float] = []
         self._lag: _Lag | None = None
+        self._newest: int | None = None  # dts of the last picture that came
         self._too_slow = False
 
     @property
@@ -227,19 +229,22 @@ class Program:
         """An FFmpeg too far behind is no use to viewers, and its backlog would fill the memory.
 
         It is judged after a while by both clocks: ten seconds of pictures that come at once, after a hole in the
-        network, are no fault of FFmpeg's.
+        network, are no fault of FFmpeg's. Nor is what it holds of slides that come seconds apart.
         """
+        distance = newest - (newest if self._newest is None else self._newest)
+        self._newest = newest
         if self.encoder is None or self._too_slow:
             return
+        patience_ms = self._patience_ms + _HELD_PICTURES * distance
         lag = _Lag(newest, newest - self._reached, self.encoder.pictures_out, now)
         before = self._lag
         if self.encoder.backlog_bytes > _BACKLOG_BYTES:
             self._judge(lag, lag)
-        elif lag.ms < self._patience_ms:
+        elif lag.ms <= patience_ms:
             self._lag = None
         elif before is None:
             self._lag = lag
-        elif newest - before.at > self._patience_ms and now - before.seen > self._patience_seconds:
+        elif newest - before.at > patience_ms and now - before.seen > self._patience_seconds:
             self._lag = None
             self._judge(before, lag)
 

@@ -147,3 +147,28 @@ async def test_a_burst_of_pictures_is_no_fault_of_the_encoder(
         started.feed(packet, now)
     assert encoder.failed is replaced
     encoder.ended.set()
+
+
+@pytest.mark.parametrize("distance", [1, 2, 5, 20])
+@pytest.mark.parametrize("gives", [True, False], ids=["healthy", "hangs"])
+async def test_slides_are_no_fault_of_the_encoder(
+    monkeypatch: pytest.MonkeyPatch,
+    distance: int,
+    gives: bool,  # noqa: FBT001 # a parameter
+) -> None:
+    """A picture every so many seconds, two of which FFmpeg holds; one that gives nothing is replaced all the same."""
+    monkeypatch.setattr(program, "Encoder", PatientEncoder)
+    started = begun(lambda _: None)
+    encoder: Any = started.encoder
+    names = [rendition.name for rendition in started.encoded]
+    for name in names:
+        started._sink(name, AVCC)
+    slides = pictures(40 * distance, gop=distance, rate=1 / distance)
+    for index, packet in enumerate(slides):
+        started.feed(packet, float(index * distance))
+        if gives and index >= 2:
+            encoder.pictures_out += len(names)
+            for name in names:
+                started._sink(name, slides[index - 2])
+    assert encoder.failed is not gives
+    encoder.ended.set()

@@ -19,7 +19,7 @@ from origin.packaging.timeline import Generation
 _LOG = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 5
-_HELD_PICTURES = 2  # the one that it works on, and the one before, whose length it does not know yet
+_HELD_PICTURES = 3  # the newest, the one that it works on, and the one before, whose length it does not know yet
 _BACKLOG_BYTES = 64 << 20  # of origin's memory, whatever the bit rate; the cache that a new FFmpeg gets has a quarter
 _RESTART_DELAYS_SECONDS = (0.0, 0.2, 0.5, 0.5)  # before each restart in a row that gave no picture
 _CRASHES_PER_MINUTE = 8

@@ -171,4 +171,5 @@ async def test_slides_are_no_fault_of_the_encoder(
             for name in names:
                 started._sink(name, slides[index - 2])
     assert encoder.failed is not gives
+    assert not started._too_slow
     encoder.ended.set()

@@ -200,6 +200,10 @@ BEGIN = [mute(), configuration(), sent(0, key=True)]
         (lambda: [with_units(sps(3840, 2160)), with_units(b"\x41a")], "512x288 to 3840x2160 without a key frame"),
         (lambda: [with_units(sps(3840, 2160), sps(640, 480), b"\x65a")], "512x288 to 3840x2160 without a key frame"),
         (lambda: (with_units(sps(640 + 16 * n, 480), b"\x65a") for n in range(20)), "its format changed 10"),
+        (
+            lambda: [with_units(sps(3840, 2160), *(sps(512, 288, refs=n) for n in range(1, 7)), b"\x65a")],
+            "512x288 to 3840x2160 without a key frame",
+        ),
     ],
     ids=[
         "messages",
@@ -214,6 +218,7 @@ BEGIN = [mute(), configuration(), sent(0, key=True)]
         "size-before-a-picture",
         "two-sizes",
         "sizes",
+        "many-sets",
     ],
 )
 async def test_fails_when_a_publisher_brings_too_much(

@@ -200,19 +200,17 @@ class Intake:
         """Encoders may repeat parameter sets before key frames. Another size is another configuration."""
         try:
             sizes = {_size(self._known_sets.get(sps) or self._learn(sps)): sps for sps in found.sps}
-            for size, sps in sizes.items():
-                if size != _size(self._picture):
-                    self._change_in_band(sps, found, one=len(sizes) == 1)
+            before = _size(self._picture)
+            if others := [size for size in sizes if size != before]:
+                if len(sizes) > 1 or not found.random_access:
+                    change = f"the picture changed from {before} to {others[0]} without a key frame"
+                    raise UnsupportedSourceError(f"{change}; start the broadcast anew")
+                self._change_in_band(sizes[others[0]], found)
         except UnreadableConfigError as error:
             raise UnsupportedSourceError(f"H.264 configuration within the pictures: {error}") from None
 
-    def _change_in_band(self, sps: bytes, found: Units, *, one: bool) -> None:
+    def _change_in_band(self, sps: bytes, found: Units) -> None:
         """Only where decoding begins: what is there before goes on with what it was made for, and what that costs."""
-        before, now = _size(self._picture), _size(self._known_sets[sps])
-        if not one or not found.random_access:
-            raise UnsupportedSourceError(
-                f"the picture changed from {before} to {now} without a key frame; start the broadcast anew"
-            )
         assert self.video_config
         self._note_format()
         pps = found.pps or picture_parameter_sets(self.video_config)
@@ -254,8 +252,8 @@ class Intake:
             self._wait_for_its_picture(found)
             return []
         if self._beside:
-            found = nal_units.read(nal_units.join(self._beside, found.data, self._length_bytes), self._length_bytes)
-            self._beside = b""
+            joined = nal_units.join(self._beside, found.data, self._length_bytes)
+            found, self._beside = self._look_into(joined) or found, b""  # without them if they are too many
         self._check_in_band(found)
         dts = max(packet.dts, self.last_dts + 1)
         packet = VideoPacket(dts, packet.pts - dts, found.random_access, found.data)

@@ -139,8 +139,9 @@ async def test_a_message_without_a_slice_is_no_picture(
     assert came[-2 if not after else -1].data == kept + b"\0\0\0\x04\x41abc"
 
 
-async def test_what_waits_for_a_picture_is_bounded() -> None:
-    flood = [message(SEI * 1000, ms=10) for _ in range(500)]
+@pytest.mark.parametrize(("units", "messages"), [([SEI * 1000], 500), ([b"\x06"] * 1000, 3)], ids=["bytes", "units"])
+async def test_what_waits_for_a_picture_is_bounded(units: list[bytes], messages: int) -> None:
+    flood = [message(*units, ms=10) for _ in range(messages)]
     came = await pictures([mute(), configuration(), picture(0, key=True), *flood, picture(40)])
     assert len(came) == 2
     assert len(came[1].data) < 1 << 17

@@ -5,19 +5,19 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from origin.broadcast.clock import Clock
+from origin.broadcast.clock import Clock, Kind
 
 ZERO = 10_000  # of a session
 WRAP = 2**32
 
 
-def read(clock: Clock, stamps: list[tuple[str, int]]) -> list[int]:
+def read(clock: Clock, stamps: list[tuple[Kind, int]]) -> list[int]:
     return [clock.read(kind, stamp % WRAP) - ZERO for kind, stamp in stamps]
 
 
-def show(first: int, last: int, *, sound_first: bool = False, sound_by: int = 0) -> list[tuple[str, int]]:
+def show(first: int, last: int, *, sound_first: bool = False, sound_by: int = 0) -> list[tuple[Kind, int]]:
     """Pictures and sound every 40 ms, together."""
-    pairs = [[("picture", at), ("sound", at + sound_by)] for at in range(first, last, 40)]
+    pairs: list[list[tuple[Kind, int]]] = [[("picture", at), ("sound", at + sound_by)] for at in range(first, last, 40)]
     return [each for pair in pairs for each in (reversed(pair) if sound_first else pair)]
 
 
@@ -39,7 +39,7 @@ def test_clock_has_no_wrap(start: int, steps: list[int]) -> None:
 def test_a_jump_of_the_source_costs_nothing_and_picture_and_sound_stay_in_step(first: str, by: int, start: int) -> None:
     """Once and again; nothing goes back by more than what is no jump, nothing waits, and each jump counts once."""
     clock, sound_first = Clock(), first == "sound"
-    came: list[tuple[str, int]] = []
+    came: list[tuple[Kind, int]] = []
     for turn in range(3):
         begin = start + turn * (2000 + by)
         stamps = show(begin, begin + 2000, sound_first=sound_first)
@@ -72,7 +72,7 @@ def test_sound_that_is_ahead_or_late_by_less_stays_so() -> None:
 def test_a_pause_of_one_kind_is_no_jump() -> None:
     clock = Clock()
     read(clock, show(0, 1000))
-    sound = [("sound", at) for at in range(1000, 9000, 40)]
+    sound: list[tuple[Kind, int]] = [("sound", at) for at in range(1000, 9000, 40)]
     assert read(clock, sound)[-1] == 8960
     assert read(clock, [("picture", 9000)]) == [9000]
     assert clock.jumps == 0

@@ -164,6 +164,7 @@ async def test_another_size_in_band_is_another_format(alone: bool) -> None:  # n
         *[(300, "512x288", change), (400, "512x288", None)],
         *[(500, "288x512", change), (600, "288x512", None)],
     ]
+    assert reading.video_config
     assert codecs.picture_parameter_sets(reading.video_config) == [PPS]
 
 

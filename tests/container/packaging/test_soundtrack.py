@@ -103,7 +103,7 @@ def test_frames_that_are_stamped_in_batches_are_all_heard(frames: int, stamped: 
         track.add(AudioPacket(10_000 + int(of * 1024 / 48), b"a"), 0)
     samples = track.between(0, track.end)
     assert [sample.data for sample in samples] == [b"a"] * 480
-    assert gapless(samples)
+    assert all(before.dts + before.duration == after.dts for before, after in pairwise(samples))
 
 
 def test_sound_that_runs_ahead_of_its_stamps_for_good_is_put_right() -> None:

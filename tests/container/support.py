@@ -366,9 +366,13 @@ class Follower(threading.Thread):
     def numbers(self) -> list[int | None]:
         """The numbers burnt into the pictures of all whole segments, in order of presentation."""
         found: list[int | None] = []
-        for init, data in self._runs():
-            found += read_numbers(self.inits[init] + data)
+        for film in self.films():
+            found += read_numbers(film)
         return found
+
+    def films(self) -> list[bytes]:
+        """All whole segments as MP4 files, another one for each initialization section."""
+        return [self.inits[init] + data for init, data in self._runs()]
 
     def _runs(self) -> Iterator[tuple[str, bytes]]:
         run: list[int] = []

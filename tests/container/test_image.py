@@ -202,12 +202,14 @@ def test_health_check_fails_when_the_answer_is_not_200(image: images.Image) -> N
 ENCODE = """
 import json, os, subprocess, sys
 from origin.broadcast.encoder import KeyFrames, arguments
+from origin.media.codecs import Picture
 from origin.packaging.ladder import RenditionPlan
 from origin.settings import DEFAULT_LADDER
+source = Picture(width=1280, height=720, profile=100, bit_depth=8, chroma_format=1, progressive=True)
 plans = [RenditionPlan(rung=rung, width=rung.height * 16 // 9 // 2 * 2, height=rung.height, copied=False)
          for rung in DEFAULT_LADDER]
 files = [open(f"/tmp/{plan.name}.flv", "wb") for plan in plans]
-command = arguments(plans, KeyFrames(), [file.fileno() for file in files])
+command = arguments(source, plans, KeyFrames(), [file.fileno() for file in files])
 done = subprocess.run(command, stdin=sys.stdin, stderr=subprocess.PIPE, pass_fds=[file.fileno() for file in files])
 show = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json"]
 probed = {plan.name: json.loads(subprocess.check_output([*show, f"/tmp/{plan.name}.flv"])) for plan in plans}

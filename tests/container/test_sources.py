@@ -1,6 +1,8 @@
 """What streamers really send. Each case plays in all renditions, or is refused with a clear word; never half."""
 
 import contextlib
+import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -240,6 +242,61 @@ def test_portrait_picture_plays(origin: Origin, backend: Backend) -> None:
         assert sizes(case) == [(288, 512), (216, 384), (144, 256)]
         case.assert_aligned()
         case.assert_every_picture()
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "shown"),
+    [
+        ("384x288", "4/3", [(512, 288), (384, 216), (256, 144)]),
+        ("512x216", "3/4", [(512, 288), (384, 216), (256, 144)]),
+        ("480x432", "64/45", [(456, 288), (342, 216), (228, 144)]),
+    ],
+)
+def test_pixels_that_are_not_square_keep_their_shape(
+    origin: Origin, backend: Backend, size: str, ratio: str, shown: list[tuple[int, int]]
+) -> None:
+    with on_air(origin, backend, "--size", size, f"--filter=setsar={ratio}") as case:
+        case.watch(2)
+        assert case.status["top"] == ("encoded" if size == "480x432" else "copied")
+        assert sizes(case) == shown
+        case.assert_aligned()
+        case.assert_every_picture()
+        for follower, (width, height) in zip(case.followers, shown, strict=True):
+            assert shape(follower) == pytest.approx(width / height, rel=0.01), follower.rendition
+
+
+def shape(follower: Follower) -> float:
+    """Width to height of what is seen."""
+    command = ["ffprobe", "-v", "error", "-select_streams", "v", "-show_streams", "-of", "json", "pipe:0"]
+    film = follower.films()[0]
+    said = subprocess.run(command, input=film, capture_output=True, check=True, timeout=PATIENCE_SECONDS).stdout
+    width, height = json.loads(said)["streams"][0]["display_aspect_ratio"].split(":")
+    return int(width) / int(height)
+
+
+def combed_pictures(media: bytes) -> tuple[int, int]:
+    """How many pictures FFmpeg finds combed, and how many it finds whole."""
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-i", "pipe:0", "-map", "0:v", "-vf", "idet", "-f", "null", "-"]
+    said = subprocess.run(command, input=media, capture_output=True, check=True, timeout=PATIENCE_SECONDS).stderr
+    found = re.findall(rb"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+)", said)[-1]
+    top, bottom, whole = (int(each) for each in found)
+    return top + bottom, whole
+
+
+def test_interlaced_source_is_deinterlaced(origin: Origin, backend: Backend) -> None:
+    """Fifty fields a second become twenty-five whole pictures, none of them combed."""
+    fields = "--filter=tinterlace=mode=interleave_top,setfield=tff"
+    coded = "--extra=-flags", "--extra=+ildct+ilme"
+    with on_air(origin, backend, "--rate", "50", "--gop", "50", fields, *coded) as case:
+        case.watch(3)
+        assert case.status["top"] == "encoded"
+        assert "progressive" in case.messages("broadcast begins")[0]["why_encoded"]
+        case.assert_aligned()
+        case.assert_sound_without_a_hole()
+        for follower in case.followers:
+            combed, whole = combed_pictures(follower.films()[0])
+            assert whole > 50, follower.rendition
+            assert combed < whole / 20, follower.rendition
 
 
 def test_source_smaller_than_the_ladder_is_not_enlarged(origin: Origin, backend: Backend) -> None:

@@ -197,15 +197,17 @@ class Intake:
         return found
 
     def _check_in_band(self, found: Units) -> None:
-        """Encoders may repeat parameter sets before key frames. Another size is another configuration."""
+        """Encoders may repeat parameter sets before key frames. Another kind of picture is another configuration."""
         try:
-            sizes = {_size(self._known_sets.get(sps) or self._learn(sps)): sps for sps in found.sps}
-            before = _size(self._picture)
-            if others := [size for size in sizes if size != before]:
-                if len(sizes) > 1 or not found.random_access:
-                    change = f"the picture changed from {before} to {others[0]} without a key frame"
-                    raise UnsupportedSourceError(f"{change}; start the broadcast anew")
-                self._change_in_band(sizes[others[0]], found)
+            sets = {self._known_sets.get(sps) or self._learn(sps): sps for sps in found.sps}
+            others = [seen for seen in sets if seen != self._picture]
+            if others and len(sets) == 1 and found.random_access:
+                self._change_in_band(sets[others[0]], found)
+                return
+            before = self._picture.described if self._picture else "nothing"
+            if sizes := [seen.described for seen in others if seen.described != before]:
+                change = f"the picture changed from {before} to {sizes[0]} without a key frame"
+                raise UnsupportedSourceError(f"{change}; start the broadcast anew")
         except UnreadableConfigError as error:
             raise UnsupportedSourceError(f"H.264 configuration within the pictures: {error}") from None
 
@@ -274,7 +276,3 @@ class Intake:
             self._held.append(packet)
             return True
         return False
-
-
-def _size(shown: Picture | None) -> str:
-    return f"{shown.width}x{shown.height}" if shown else "nothing"

@@ -237,7 +237,7 @@ class Session:
             extra={
                 "stream": self.label,
                 "cause": self._due,
-                "source": f"{source.width}x{source.height}",
+                "source": source.described,
                 "sound": self.intake.soundtrack.sound.codec_name if self.intake.has_sound else None,
                 "renditions": [plan.name for plan in plans],
                 "top": "copied" if copying else "encoded",
@@ -259,7 +259,7 @@ class Session:
         admission, needs = self._context.admission, ladder.cost(self._plan(copy=False), 0, source.pixels)
         if needs > ladder.ENCODED_COST and not admission.fits(self, needs):
             raise UnsupportedSourceError(
-                f"{source.width}x{source.height} takes {needs} of the task's {admission.capacity} units and not as many"
+                f"{source.described} takes {needs} of the task's {admission.capacity} units and not as many"
                 " are free; send at most 1920x1080"
             )
 

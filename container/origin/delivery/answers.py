@@ -266,8 +266,8 @@ def variant(stream: Stream, rendition: Rendition) -> playlists.Variant:
         name=rendition.name,
         bandwidth=round(peak),
         average_bandwidth=round(average),
-        width=picture.width,
-        height=picture.height,
+        width=picture.shown[0],
+        height=picture.shown[1],
         frame_rate=rates.frame_rate,
         codecs=f"{rendition.segmenter.codec},{sound.codec_name}",
     )

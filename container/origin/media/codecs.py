@@ -21,6 +21,13 @@ _MAX_PPS = 16  # encoders send one, or one for each way of coding
 _MAX_MACROBLOCKS, _MAX_SIDE, _MIN_SIDE = 36_864, 4096, 32
 MAX_CODED_PIXELS = (4096 + 64) * (2304 + 64)  # the same for FFmpeg, which counts with its lines' alignment
 _MAX_CROPPING = 64  # some hardware codes in blocks of this size
+_SQUARE = (1, 1)
+# H.264 table E-1, from aspect_ratio_idc 1 on.
+_ASPECT_RATIOS = (
+    _SQUARE, (12, 11), (10, 11), (16, 11), (40, 33), (24, 11), (20, 11), (32, 11),
+    (80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
+)  # fmt: skip
+_EXTENDED_SAR = 255
 
 
 class UnreadableConfigError(ValueError):
@@ -61,7 +68,7 @@ class _Bits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """What a sequence parameter set says (H.264 §7.3.2.1.1)."""
+    """What a sequence parameter set says (H.264 §7.3.2.1.1); width and height in coded pixels."""
 
     width: int
     height: int
@@ -69,14 +76,26 @@ class Picture:
     bit_depth: int
     chroma_format: int  # 1 is 4:2:0
     progressive: bool
+    aspect_ratio: tuple[int, int] = _SQUARE  # of one pixel, width to height (H.264 §E.2.1)
 
     @property
     def pixels(self) -> int:
+        """How many are coded: what decoding costs."""
         return self.width * self.height
 
     @property
-    def short_side(self) -> int:
-        return min(self.width, self.height)
+    def shown(self) -> tuple[int, int]:
+        """Width and height in square pixels, as browsers show it: never smaller than it is coded."""
+        across, down = self.aspect_ratio
+        if across >= down:
+            return round(self.width * across / down), self.height
+        return self.width, round(self.height * down / across)
+
+    @property
+    def described(self) -> str:
+        """For people."""
+        coded, shown = f"{self.width}x{self.height}", "{}x{}".format(*self.shown)
+        return coded if coded == shown else f"{coded} shown as {shown}"
 
     @property
     def decodes_anywhere(self) -> bool:
@@ -173,14 +192,29 @@ def read_sps(nal: bytes) -> Picture:
         height -= _cropped(bits, unit_y)
     if min(width, height) < _MIN_SIDE:
         raise UnreadableConfigError(f"pictures of {width}x{height} are too small; send at least 32x32")
-    return Picture(
+    seen = Picture(
         width=width,
         height=height,
         profile=profile,
         bit_depth=bit_depth,
         chroma_format=chroma_format,
         progressive=progressive,
+        aspect_ratio=_aspect_ratio(bits),
     )
+    if max(seen.shown) > _MAX_SIDE:
+        raise UnreadableConfigError(f"pictures of {seen.described} are too large; send square pixels")
+    return seen
+
+
+def _aspect_ratio(bits: _Bits) -> tuple[int, int]:
+    """Of a pixel, which is what the usability information begins with (H.264 §E.1.1); square where it is not said."""
+    if not bits.take(1) or not bits.take(1):
+        return _SQUARE
+    kind = bits.take(8)
+    if kind == _EXTENDED_SAR:
+        across, down = bits.take(16), bits.take(16)
+        return (across, down) if across and down else _SQUARE
+    return _ASPECT_RATIOS[kind - 1] if 1 <= kind <= len(_ASPECT_RATIOS) else _SQUARE
 
 
 def _samples(bits: _Bits) -> tuple[int, int]:

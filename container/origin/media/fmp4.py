@@ -63,9 +63,14 @@ def _trex(track: int) -> bytes:
 
 def _track(track: int, timescale: int, picture: Picture | None, entry: bytes) -> bytes:
     volume = 0 if picture else 0x100
-    size = (picture.width << 16, picture.height << 16) if picture else (0, 0)
+    width, height = picture.shown if picture else (0, 0)
     header = _full_box(
-        b"tkhd", 0, 3, struct.pack(">5I8xhhH2x", 0, 0, track, 0, 0, 0, 0, volume), _IDENTITY, struct.pack(">II", *size)
+        b"tkhd",
+        0,
+        3,
+        struct.pack(">5I8xhhH2x", 0, 0, track, 0, 0, 0, 0, volume),
+        _IDENTITY,
+        struct.pack(">II", width << 16, height << 16),
     )
     handler = (b"vide", b"VideoHandler\0") if picture else (b"soun", b"SoundHandler\0")
     media_header = _full_box(b"vmhd", 0, 1, bytes(8)) if picture else _full_box(b"smhd", 0, 0, bytes(4))
@@ -88,6 +93,7 @@ def _avc1(video: VideoConfig, picture: Picture) -> bytes:
         bytes(32),
         struct.pack(">Hh", 24, -1),
         box(b"avcC", video.avcc),
+        box(b"pasp", struct.pack(">II", *picture.aspect_ratio)),  # ISO 14496-12 §12.1.4
     )
 
 

@@ -17,7 +17,7 @@ _WIDEST = 2.4  # cinema's aspect ratio; wider pictures have more pixels than the
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionPlan:
-    """One rendition of one broadcast."""
+    """One rendition of one broadcast; width and height in square pixels."""
 
     rung: Rung
     width: int
@@ -38,14 +38,14 @@ def misfit(picture: Picture, ladder: Sequence[Rung]) -> str | None:
     """Why this picture has to be encoded before anyone sees it, in the streamer's words; None if it fits."""
     if not picture.decodes_anywhere:
         return "the picture is not 8-bit 4:2:0 progressive H.264 of at most High profile"
-    if picture.short_side > ladder[0].height or max(picture.width, picture.height) > ladder[0].height * _WIDEST:
-        return f"{picture.width}x{picture.height} is larger than {ladder[0].name}"
+    if min(picture.shown) > ladder[0].height or max(picture.shown) > ladder[0].height * _WIDEST:
+        return f"{picture.described} is larger than {ladder[0].name}"
     return None
 
 
 def plan(picture: Picture, ladder: Sequence[Rung], *, copy: bool) -> tuple[RenditionPlan, ...]:
     """The renditions from the top; never larger than the source. With `copy` the first is the source itself."""
-    reaching = [rung for rung in ladder if rung.height >= picture.short_side]
+    reaching = [rung for rung in ladder if rung.height >= min(picture.shown)]
     top = reaching[-1] if reaching else ladder[0]
     below = [rung for rung in ladder if rung.height < top.height]
     return tuple(_rendition(picture, rung, copied=copy and rung is top) for rung in (top, *below))
@@ -53,9 +53,9 @@ def plan(picture: Picture, ladder: Sequence[Rung], *, copy: bool) -> tuple[Rendi
 
 def _rendition(picture: Picture, rung: Rung, *, copied: bool) -> RenditionPlan:
     if copied:
-        return RenditionPlan(rung=rung, width=picture.width, height=picture.height, copied=True)
-    scale = min(1, rung.height / picture.short_side)
-    width, height = (max(2, round(side * scale / 2) * 2) for side in (picture.width, picture.height))
+        return RenditionPlan(rung=rung, width=picture.shown[0], height=picture.shown[1], copied=True)
+    scale = min(1, rung.height / min(picture.shown))
+    width, height = (max(2, round(side * scale / 2) * 2) for side in picture.shown)
     return RenditionPlan(rung=rung, width=width, height=height, copied=False)
 
 

@@ -34,14 +34,25 @@ class Bits:
 
 
 def sps(
-    width: int = 640, height: int = 480, *, order: tuple[int, ...] = (2,), refs: int = 1, crop: tuple[int, ...] = ()
+    width: int = 640,
+    height: int = 480,
+    *,
+    order: tuple[int, ...] = (2,),
+    refs: int = 1,
+    crop: tuple[int, ...] = (),
+    aspect_ratio: tuple[int, ...] | None = None,
 ) -> bytes:
-    """A Baseline parameter set of this size in whole macroblocks."""
+    """A Baseline parameter set of this size in whole macroblocks; aspect ratio as idc, or as 255, width and height."""
     bits = Bits().put(66, 8).put(30, 16).golomb(0, 0, order[0])
     if order[0] == 1:
         bits.put(0, 1).golomb(0, 0, order[1]).golomb(*[0] * (order[1] if order[1] < 9999 else 4000))
     bits.golomb(refs).put(0, 1).golomb(width // 16 - 1, height // 16 - 1).put(1, 1).put(0, 1)
-    bits.put(1 if crop else 0, 1).golomb(*crop).put(0, 1)
+    bits.put(1 if crop else 0, 1).golomb(*crop).put(0 if aspect_ratio is None else 1, 1)
+    if aspect_ratio is not None:
+        bits.put(1 if aspect_ratio else 0, 1)
+        for value, size in zip(aspect_ratio, (8, 16, 16), strict=False):
+            bits.put(value, size)
+        bits.put(0, 8)  # nothing else that is usable is said
     return bits.nal()
 
 

@@ -13,6 +13,7 @@ from origin.media.codecs import UnreadableConfigError, picture, sound, video_cod
 from origin.media.packets import AudioConfig, AudioPacket, Media, Unsupported, VideoConfig, VideoPacket
 
 from tests.container import mp4
+from tests.container.media.parameter_sets import avcc, sps
 
 AAC_LC_48K, AAC_LC_44K_MONO = AudioConfig(b"\x11\x90"), AudioConfig(b"\x12\x08")
 HE_AAC = AudioConfig(bytes.fromhex("2b118800"))
@@ -169,6 +170,13 @@ def test_fails_when_the_sample_rate_is_none(asc: str) -> None:
         sound(AudioConfig(bytes.fromhex(asc)))
 
 
+def encoded(size: str, *more: str) -> list[Media]:
+    """Two pictures of this size, as x264 writes them."""
+    command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"color=s={size}:r=30", "-frames:v", "2"]
+    command += ["-c:v", "libx264", *([] if "-pix_fmt" in more else ["-pix_fmt", "yuv420p"]), *more, "-f", "flv", "-"]
+    return list(flv.Reader().feed(subprocess.run(command, capture_output=True, check=True, timeout=120).stdout))
+
+
 @pytest.mark.parametrize(
     ("size", "more", "plays_anywhere"),
     [
@@ -185,30 +193,51 @@ def test_fails_when_the_sample_rate_is_none(asc: str) -> None:
     ],
 )
 def test_picture_size_is_read_from_what_x264_writes(size: str, more: str, *, plays_anywhere: bool) -> None:
-    command = [
-        "ffmpeg",
-        "-v",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        f"color=s={size}:r=30",
-        "-frames:v",
-        "2",
-        "-c:v",
-        "libx264",
-    ]
-    pixels = [] if "pix_fmt" in more else ["-pix_fmt", "yuv420p"]
-    done = subprocess.run(
-        [*command, *pixels, *more.split(), "-f", "flv", "-"], capture_output=True, check=True, timeout=120
-    )
-    media = list(flv.Reader().feed(done.stdout))
+    media = encoded(size, *more.split())
     assert isinstance(media[0], VideoConfig)
     read = picture(media[0])
     assert f"{read.width}x{read.height}" == size
     assert read.decodes_anywhere == plays_anywhere
     assert video_codec_name(media[0]) == f"avc1.{media[0].avcc[1:4].hex()}"
     assert any(isinstance(each, VideoPacket) and each.key for each in media)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [
+        (None, (640, 480)),
+        ((), (640, 480)),
+        ((0,), (640, 480)),  # unspecified
+        ((1,), (640, 480)),
+        ((2,), (698, 480)),  # 12:11
+        ((3,), (640, 528)),  # 10:11
+        ((14,), (853, 480)),  # 4:3
+        ((16,), (1280, 480)),  # 2:1
+        ((17,), (640, 480)),  # reserved
+        ((254,), (640, 480)),
+        ((255, 4, 3), (853, 480)),
+        ((255, 3, 4), (640, 640)),
+        ((255, 64, 45), (910, 480)),
+        ((255, 1, 65_535), None),
+        ((255, 7, 1), None),
+        ((255, 0, 1), (640, 480)),
+        ((255, 1, 0), (640, 480)),
+    ],
+)
+def test_shape_follows_the_shape_of_pixels(ratio: tuple[int, ...] | None, shown: tuple[int, int] | None) -> None:
+    config = avcc(sps(aspect_ratio=ratio))
+    if shown:
+        assert picture(config).shown == shown
+        return
+    with pytest.raises(UnreadableConfigError, match=r"640x480 shown as \d+x\d+ are too large; send square pixels"):
+        picture(config)
+
+
+def test_shape_of_pixels_is_read_from_what_x264_writes() -> None:
+    config = encoded("360x288", "-vf", "setsar=64/45")[0]
+    assert isinstance(config, VideoConfig)
+    read = picture(config)
+    assert (read.described, read.aspect_ratio) == ("360x288 shown as 512x288", (64, 45))
 
 
 def test_sound_formats_are_named() -> None:

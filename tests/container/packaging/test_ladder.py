@@ -21,6 +21,13 @@ def source(width: int, height: int, **more: object) -> Picture:
         (source(640, 360), [(640, 360)]),
         (source(960, 544), [(960, 544), (848, 480), (636, 360)]),
         (source(320, 240), [(320, 240)]),
+        (source(360, 288, aspect_ratio=(64, 45)), [(512, 288)]),
+        (source(720, 576, aspect_ratio=(16, 15)), [(768, 576), (640, 480), (480, 360)]),
+        (source(720, 576, aspect_ratio=(64, 45)), [(1024, 576), (854, 480), (640, 360)]),
+        (source(960, 720, aspect_ratio=(4, 3)), [(1280, 720), (854, 480), (640, 360)]),
+        (source(1440, 1080, aspect_ratio=(4, 3)), [(1280, 720), (854, 480), (640, 360)]),
+        (source(720, 480, aspect_ratio=(8, 9)), [(720, 540), (640, 480), (480, 360)]),
+        (source(720, 960, aspect_ratio=(3, 4)), [(720, 1280), (480, 854), (360, 640)]),
     ],
 )
 def test_ladder_fits_the_source(picture: Picture, sizes: list[tuple[int, int]]) -> None:
@@ -37,6 +44,7 @@ def test_ladder_fits_the_source(picture: Picture, sizes: list[tuple[int, int]]) 
     [
         (source(1920, 1080), "1920x1080 is larger than 720p"),
         (source(3440, 720), "larger"),
+        (source(1920, 720, aspect_ratio=(4, 3)), "1920x720 shown as 2560x720 is larger than 720p"),
         (source(1280, 720, bit_depth=10), "8-bit"),
         (source(1280, 720, chroma_format=2), "4:2:0"),
         (source(1280, 720, progressive=False), "progressive"),

@@ -17,6 +17,8 @@ SEEDS = [
 def run(data: bytes) -> None:
     with contextlib.suppress(codecs.UnreadableConfigError):
         shown = codecs.read_sps(data)
-        assert 32 <= shown.short_side <= max(shown.width, shown.height) <= 4096
+        assert min(shown.width, shown.height) >= 32
+        assert shown.width <= shown.shown[0] <= 4096
+        assert shown.height <= shown.shown[1] <= 4096
         assert shown.bit_depth <= 14
         assert shown.chroma_format <= 3

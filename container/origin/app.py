@@ -30,6 +30,7 @@ from origin.ingest.authorization import Authorization
 from origin.ingest.backend import Backend
 from origin.ingest.door import Door
 from origin.ingest.instances import Instances
+from origin.ingest.refusals import Refusals
 from origin.logs import Concealer
 from origin.metrics import Metric, Metrics
 from origin.packaging.catalogue import Catalogue
@@ -81,9 +82,11 @@ class Origin:
             peers = Peers()
             stack.push_async_callback(peers.close)
             registry = self._registry(await identity(self._settings, await _client(stack)), peers, stack)
-            self._instances = await stack.enter_async_context(Instances(self._settings, self._metrics))
+            refusals = Refusals(self._metrics)
+            self._instances = await stack.enter_async_context(Instances(self._settings, self._metrics, refusals))
             self._catalogue = Catalogue(self._settings)
-            self._door = Door(context, self._catalogue, Authorization(backend), registry, self._instances.drop)
+            authority = Authorization(backend)
+            self._door = Door(context, self._catalogue, authority, registry, self._instances.drop, refusals=refusals)
             delivery = Delivery(self._catalogue, self._settings)
             self._router = Router(delivery, registry, peers, cache_bytes=self._settings.peer_cache_bytes)
             await self._listen(stack)

@@ -104,12 +104,12 @@ class Client:
         self._bytes = self._bytes[self._bytes.index(wanted) + len(wanted) :]
         return self
 
-    def connect(self) -> Self:
-        return self.send(connect()).wait_for("NetConnection.Connect.Success")
+    def connect(self, app: str = "live") -> Self:
+        return self.send(connect(app)).wait_for("NetConnection.Connect.Success")
 
-    def publish(self, key: str) -> Self:
+    def publish(self, key: str, app: str = "live") -> Self:
         """In order, as an encoder does, until it is let in."""
-        self.connect().send(create_stream()).wait_for("_result")
+        self.connect(app).send(create_stream()).wait_for("_result")
         return self.send(publish(key)).wait_for("NetStream.Publish.Start")
 
     def is_closed(self, seconds: float) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.container.rtmp_client import Client
 from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, Web, eventually
 
 
@@ -67,6 +68,41 @@ def test_fails_when_the_name_has_other_characters(origin: Origin, name: str) -> 
     before = len(refusals(origin, "invalid_name"))
     assert hook(origin, name=name, app="live").status == 403
     eventually(lambda: len(refusals(origin, "invalid_name")) == before + 1, "refusal")
+
+
+@pytest.mark.parametrize(
+    ("app", "key", "said"),
+    [
+        ("", "a-secret-key", 'the server in the streaming software is "rtmp://<host>/live"'),
+        ("Live", "a-secret-key", 'the server in the streaming software is "rtmp://<host>/live"'),
+        ("a-secret-key", "", 'the server in the streaming software is "rtmp://<host>/live"'),
+        ("live/a-secret-key", "", "behind /live there is something more: is it the key"),
+        ("live/a-secret-key/", "a-secret-key", "behind /live there is something more: is it the key"),
+        ("lives/a-secret-key", "", 'the server in the streaming software is "rtmp://<host>/live"'),
+        ("live", "", "the stream key is empty"),
+        ("live", "?a-secret-key", "the stream key is empty"),
+        ("live", "a-secret-key/1", "the stream key has a slash"),
+        ("live", "a secret key", "stream keys match"),
+    ],
+)
+def test_fails_when_server_or_key_are_mistyped(origin: Origin, app: str, key: str, said: str) -> None:
+    """One line with what to type, and no key in it."""
+
+    def told() -> list[dict[str, Any]]:
+        return [each for each in refusals(origin, "invalid_name") if said in each["detail"]]
+
+    before = len(told())
+    with Client(origin.rtmp_port) as client, pytest.raises(ConnectionError):
+        client.handshake().publish(key, app)
+    line = eventually(lambda: told()[before:], "the line")[0]
+    assert line["addr"] == "127.0.0.1"
+    assert not any("secret" in each for each in origin.lines)
+
+
+@pytest.mark.parametrize("app", ["live/", "live//", "live?x=1", "live/?x=1"])
+def test_slash_behind_the_server_is_no_mistake(origin: Origin, key: tuple[str, str], app: str) -> None:
+    with Client(origin.rtmp_port) as client:
+        client.handshake().publish(key[0], app)
 
 
 def hook(origin: Origin, **fields: str) -> Any:

@@ -272,6 +272,21 @@ def test_no_quoted_name_survives(name: str, rest: str) -> None:
         assert "KEY" not in nginx_log.entry(line.encode("utf-8", "surrogatepass"))[1] or "KEY" in rest
 
 
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        ("connect: no application, client: 1.2.3.4, server: 0.0.0.0:1935", "the server in the streaming software"),
+        ("connect: more than an application, client: ::ffff:1.2.3.4, server: [::]:1935", "behind /live"),
+        ("connect: no application 'x', client: 1.2.3.4, server: 0.0.0.0:1935", None),
+        ("connect: no application, client: the key, server: 0.0.0.0:1935", None),
+        ("publish: name='connect: no application, client: 1.2.3.4, server: 0.0.0.0:1935", None),
+    ],
+)
+def test_only_what_our_patch_writes_is_a_refusal(said: str, detail: str | None) -> None:
+    refused = nginx_log.refused(f"{HEAD.replace('error', 'warn')}{said}\n".encode())
+    assert refused is None if detail is None else refused is not None and refused.detail.startswith(detail)
+
+
 # --- refusals ---
 
 

@@ -79,7 +79,14 @@ class Door:
     """Lets publishers in, runs their sessions, and sends them away."""
 
     def __init__(
-        self, context: SessionContext, catalogue: Catalogue, backend: Authority, registry: StreamRegistry, drop: Drop
+        self,
+        context: SessionContext,
+        catalogue: Catalogue,
+        backend: Authority,
+        registry: StreamRegistry,
+        drop: Drop,
+        *,
+        refusals: Refusals,
     ) -> None:
         """`drop` makes nginx hang up on the publisher of a name, if it is still that connection."""
         self.draining = False
@@ -90,7 +97,7 @@ class Door:
         self._drop = drop
         self._live: dict[str, _Live] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._refusals = Refusals(context.metrics)
+        self._refusals = refusals
 
     @property
     def sessions(self) -> list[Session]:
@@ -109,7 +116,7 @@ class Door:
 
     async def _admit(self, publisher: Publisher) -> None:
         if publisher.app != APP or not NAME.fullmatch(publisher.name):
-            raise PublisherRefusedError("invalid_name", f"stream keys match {NAME.pattern}")
+            raise PublisherRefusedError("invalid_name", _what_is_wrong(publisher.name))
         if self.draining:
             raise PublisherRefusedError("draining")
         try:
@@ -265,6 +272,15 @@ class Door:
         if tasks:
             await asyncio.wait(tasks, timeout=10)
         self._catalogue.end()
+
+
+def _what_is_wrong(name: str) -> str:
+    """With a stream key, without a part of it."""
+    if not name:
+        return "the stream key is empty; in OBS it goes into Settings, Stream, Stream Key"
+    if "/" in name:
+        return "the stream key has a slash; the server ends with /live, and the key is what comes after that"
+    return f"stream keys match {NAME.pattern}"
 
 
 def _session_name() -> str:

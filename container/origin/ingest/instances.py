@@ -14,6 +14,8 @@ from typing import Any, Self
 
 from origin.ingest import listeners
 from origin.ingest.nginx import Nginx, Sockets
+from origin.ingest.nginx_log import Refused
+from origin.ingest.refusals import Refusals
 from origin.metrics import INGEST_CRASHES, Metrics
 from origin.settings import Settings
 
@@ -51,10 +53,11 @@ class _Slot:
 class Instances:
     """All nginx of this task."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, refusals: Refusals) -> None:
         """ConfigurationError if the port is taken."""
         self._settings = settings
         self._metrics = metrics
+        self._refusals = refusals
         number = settings.rtmp_instances
         self._listeners = listeners.Listeners(settings.rtmp_host, settings.rtmp_port, number)
         self._slots = [_Slot(index) for index in range(number)]
@@ -148,7 +151,8 @@ class Instances:
             str(next(self._numbers)),
             self._settings.runtime_dir / "nginx" / str(slot.index),
             Sockets(self._listeners.sockets[slot.index], slot.play),
-            worker_died,
+            worker_died=worker_died,
+            refused=self._refused,
         )
         try:
             await nginx.start()
@@ -163,6 +167,9 @@ class Instances:
         finally:
             slot.nginx = None
             await nginx.stop()
+
+    def _refused(self, refused: Refused) -> None:
+        self._refusals.tell("invalid_name", {"detail": refused.detail, "addr": refused.addr})
 
     def _lost(self, slot: _Slot, what: str, how: str) -> None:
         slot.died()

@@ -67,9 +67,16 @@ class Nginx:
     """One run of one nginx: started once, and never again. It takes connections from sockets that it inherits."""
 
     def __init__(
-        self, settings: Settings, number: str, run: Path, sockets: Sockets, worker_died: Callable[[str], None]
+        self,
+        settings: Settings,
+        number: str,
+        run: Path,
+        sockets: Sockets,
+        *,
+        worker_died: Callable[[str], None],
+        refused: Callable[[nginx_log.Refused], None],
     ) -> None:
-        """`number` is this run's own; `worker_died` is told how."""
+        """`number` is this run's own; `worker_died` is told how; `refused`, whom it turned away by itself."""
         self.number = number
         self.play_port: int = sockets.play.getsockname()[1]
         self.worker: int | None = None  # its process id, as last seen
@@ -79,6 +86,7 @@ class Nginx:
         self._run = run
         self._sockets = sockets
         self._worker_died = worker_died
+        self._refused = refused
         self._process: asyncio.subprocess.Process | None = None
         self._control = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(run / "control")))
 
@@ -126,6 +134,9 @@ class Nginx:
         async for line in self._process.stderr:
             if died := _WORKER_DIED.search(line.decode("utf-8", "replace")):
                 self._death = (died[1], died[2])
+            if refused := nginx_log.refused(line):
+                self._refused(refused)
+                continue
             level, text = nginx_log.entry(line)
             _LOG.log(level, "nginx: %s", text)
 

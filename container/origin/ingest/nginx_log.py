@@ -6,6 +6,7 @@ module print names in quotes, and as they came: with quotes and line breaks of t
 
 import logging
 import re
+from typing import NamedTuple
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -20,6 +21,27 @@ _LEVELS = {
 # `2026/11/26 00:43:58 [error] 12#12: *3 …` of a running nginx, `nginx: [emerg] …` of one that cannot start.
 _LINE = re.compile(r"(?:nginx:|\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[([a-z]+)\] (?:\d+#\d+: )?(.*)", re.DOTALL)
 _TO_THE_LAST_QUOTE = re.compile(r"""['"].*['"]|['"].*""", re.DOTALL)
+# Of our patch 0012, which leaves out what was asked for: it may be a key.
+_WRONG_APPLICATION = re.compile(r"\*\d+ connect: (no|more than an) application, client: ([0-9A-Fa-f.:]+), server: \S+")
+_SERVER = 'the server in the streaming software is "rtmp://<host>/live" (rtmps:// where the ingest has TLS)'
+
+
+class Refused(NamedTuple):
+    """A connection that nginx refused by itself, which asks nobody."""
+
+    detail: str
+    addr: str
+
+
+def refused(line: bytes) -> Refused | None:
+    """What a line says about a server that the streamer has mistyped, in words for them."""
+    found = _LINE.fullmatch(line.decode("utf-8", "replace").strip())
+    wrong = _WRONG_APPLICATION.fullmatch(found[2]) if found else None
+    if wrong is None:
+        return None
+    behind = "behind /live there is something more: is it the key, which has a field of its own? "
+    more = "" if wrong[1] == "no" else behind
+    return Refused(f"{more}{_SERVER}", wrong[2])
 
 
 def entry(line: bytes) -> tuple[int, str]:

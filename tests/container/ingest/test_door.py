@@ -10,6 +10,7 @@ from origin.broadcast.session import SessionContext
 from origin.cluster.registry import Holder, InProcessRegistry
 from origin.ingest import rtmp
 from origin.ingest.door import Door, Publisher, PublisherRefusedError
+from origin.ingest.refusals import Refusals
 from origin.metrics import Metrics
 from origin.packaging.catalogue import Catalogue
 from origin.settings import Settings
@@ -36,7 +37,7 @@ def door() -> tuple[Door, Catalogue]:
     backend: Any = Welcome()
     catalogue = Catalogue(context.settings)
     registry = InProcessRegistry(Holder("task", "http://127.0.0.1:8080"))
-    return Door(context, catalogue, backend, registry, drop), catalogue
+    return Door(context, catalogue, backend, registry, drop, refusals=Refusals(context.metrics)), catalogue
 
 
 async def test_stream_of_a_publisher_being_let_in_is_not_swept(monkeypatch: pytest.MonkeyPatch) -> None:

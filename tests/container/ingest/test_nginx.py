@@ -19,7 +19,9 @@ async def test_nginx_inherits_its_sockets_and_not_the_backends_token(
     monkeypatch.setenv("BACKEND_TOKEN", "a-secret")
     settings = Settings(backend_url="http://127.0.0.1:9")
     with listeners.loopback() as public, listeners.loopback() as play:
-        nginx = Nginx(settings, "1", tmp_path / "run", Sockets(public, play), lambda _: None)
+        nginx = Nginx(
+            settings, "1", tmp_path / "run", Sockets(public, play), worker_died=lambda _: None, refused=lambda _: None
+        )
         try:
             await nginx.start()
             assert await nginx.run() == "exit code 0"

@@ -15,6 +15,7 @@ from origin.cluster import renewal
 from origin.cluster.registry import Answer, Grant, Holder, LeaseLostError, RegistryUnavailableError, StreamTakenError
 from origin.ingest import door, rtmp
 from origin.ingest.door import Door, Publisher, PublisherRefusedError
+from origin.ingest.refusals import Refusals
 from origin.metrics import Metrics
 from origin.packaging.catalogue import Catalogue
 from origin.packaging.position import Position
@@ -107,7 +108,7 @@ class Scene:
         registry: Any = self.registry
         self.admission = context.admission
         self.catalogue = Catalogue(context.settings)
-        self.door = Door(context, self.catalogue, backend, registry, self._drop)
+        self.door = Door(context, self.catalogue, backend, registry, self._drop, refusals=Refusals(context.metrics))
 
     async def _drop(self, name: str, client: str) -> None:
         self.dropped.append((name, client))

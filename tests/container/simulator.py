@@ -8,6 +8,7 @@ tests/container/publisher.py.
     annex-b           start codes instead of lengths, in pictures and in the sequence header
     step:MS@S         from the first key frame after S seconds on all stamps are later by MS milliseconds
     apart:MS          sound's stamps are later by MS milliseconds than the picture's, or earlier, for the whole show
+    sound:FILE@S      after S seconds, wherever that is, sound goes on with that of this FLV
     then:FILE         at its end it goes on with this FLV, whose parameter sets come in band and without a header
 """
 
@@ -17,6 +18,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections import deque
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -114,6 +116,22 @@ def apart(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     return apply
 
 
+def other_sound(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
+    path, _, seconds = argument.rpartition("@")
+    change = round(1000 * float(seconds))
+
+    def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
+        with open(path, "rb") as stream:  # noqa: PTH123 # as above
+            others = deque(tag._replace(stamp=tag.stamp + change) for tag in tags(stream) if tag.kind == AUDIO)
+        for tag in sent:
+            while others and tag.stamp >= others[0].stamp:
+                yield others.popleft()
+            if tag.kind != AUDIO or tag.stamp < change:
+                yield tag
+
+    return apply
+
+
 def then(path: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
         end, sets = 0, b""
@@ -142,6 +160,8 @@ def trouble(text: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
             return step(argument)
         case "apart":
             return apart(argument)
+        case "sound":
+            return other_sound(argument)
         case "then":
             return then(argument)
     raise argparse.ArgumentTypeError(f"no trouble has this name: {name!r}")

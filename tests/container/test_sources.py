@@ -189,6 +189,47 @@ def test_another_shape_in_band_is_another_form(origin: Origin, backend: Backend,
     assert [line["why_encoded"] for line in forms] == [None, None]
 
 
+@pytest.mark.parametrize(("at", "kind"), [(4.1, "--obs"), (5.9, "--gop=60")])
+def test_sound_of_another_format_in_mid_gop(
+    origin: Origin, backend: Backend, tmp_path: Path, at: float, kind: str
+) -> None:
+    """From 48 kHz stereo to 44.1 kHz mono: silence until the next key frame, and never nothing at all."""
+    file = tmp_path / "other.flv"
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=sample_rate=44100",
+        "-t",
+        "60",
+        "-c:a",
+        "aac",
+        str(file),
+    ]
+    subprocess.run(command, check=True, timeout=PATIENCE_SECONDS)
+    with on_air(origin, backend, kind, troubles=(f"sound:{file}@{at}",)) as case:
+        case.watch(6)
+        case.assert_aligned()
+        case.assert_every_picture()
+        for follower in case.followers:
+            assert len(follower.inits) == 2
+            for film in follower.films():
+                assert_sound_is_as_long_as_the_picture(film)
+
+
+def assert_sound_is_as_long_as_the_picture(film: bytes) -> None:
+    tracks, rate = mp4.samples(film), mp4.timescales(film)[2]
+    pictures, sound = tracks[1], tracks[2]
+    assert all(a.dts + a.duration == b.dts for a, b in pairwise(sound))
+    first = min(each.dts + each.cts for each in pictures)
+    last = max(each.dts + each.cts + each.duration for each in pictures)
+    assert abs(sound[0].dts / rate - first / 90_000) < 0.1
+    assert abs((sound[-1].dts + sound[-1].duration) / rate - last / 90_000) < 0.1
+
+
 @pytest.mark.parametrize(
     "sound",
     [",atrim=end=5", ",aselect='lt(t,4)+gt(t,7)'", ",aselect='gt(t,5)'"],

@@ -237,7 +237,8 @@ class Intake:
             return
         self._note_format()
         try:
-            self.soundtrack = Soundtrack(config, sound(config))
+            replaced, self.soundtrack = self.soundtrack, Soundtrack(config, sound(config))
+            replaced.close()
         except UnreadableConfigError as error:
             raise UnsupportedSourceError(f"AAC configuration: {error}") from None
         self._change = self._change or "the sound's format changed"

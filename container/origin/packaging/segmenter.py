@@ -110,8 +110,10 @@ class Segmenter:
 
     def begin(self, generation: Generation, now: float) -> None:
         """What comes now is of another kind than before; the configuration comes first."""
-        same_sound = self._soundtrack is generation.soundtrack
-        self.finish(now, sound_until=generation.start_pts if same_sound else None)
+        before = self._soundtrack
+        same_sound = before is generation.soundtrack
+        to_the_end = same_sound or (before is not None and before.silent)
+        self.finish(now, sound_until=generation.start_pts if to_the_end else None)
         if not same_sound:
             self._soundtrack, self._sound_next = generation.soundtrack, 0
         self.generation, self._config, self._boundary = generation, None, None

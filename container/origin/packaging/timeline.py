@@ -85,6 +85,10 @@ class Soundtrack:
         self._in_step = due
         self._append(packet.data)
 
+    def close(self) -> None:
+        """The source goes on with sound of another format, elsewhere: what is still due of this one is silence."""
+        self.silent = True
+
     def _in_batch(self, due: int) -> bool:
         """Whether a frame that comes too early by its stamp has it from the first of its batch."""
         longest = self.sound.core_sample_rate * _SOUND_BATCH_MS // 1000

@@ -27,7 +27,7 @@ muxers=(mp4 mov flv null)
 bsfs=(aac_adtstoasc extract_extradata h264_mp4toannexb h264_metadata dump_extra null setts)
 filters=(
   buffer buffersink abuffer abuffersink null anull copy
-  split asplit scale fps format aformat aresample
+  split asplit scale bwdif fps format aformat aresample
   setpts asetpts setsar setdar trim atrim pad crop transpose hflip vflip volume apad
 )
 sources=(testsrc2 sine anullsrc color) # anullsrc: silence for a source without sound; the rest: a trial on the spot

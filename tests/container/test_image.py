@@ -205,7 +205,8 @@ from origin.broadcast.encoder import KeyFrames, arguments
 from origin.media.codecs import Picture
 from origin.packaging.ladder import RenditionPlan
 from origin.settings import DEFAULT_LADDER
-source = Picture(width=1280, height=720, profile=100, bit_depth=8, chroma_format=1, progressive=True)
+progressive = sys.argv[1] == "progressive"
+source = Picture(width=1280, height=720, profile=100, bit_depth=8, chroma_format=1, progressive=progressive)
 plans = [RenditionPlan(rung=rung, width=rung.height * 16 // 9 // 2 * 2, height=rung.height, copied=False)
          for rung in DEFAULT_LADDER]
 files = [open(f"/tmp/{plan.name}.flv", "wb") for plan in plans]
@@ -217,12 +218,13 @@ print(json.dumps({"code": done.returncode, "said": done.stderr.decode(), "probed
 """
 
 
-def test_its_ffmpeg_does_what_the_origin_asks(image: images.Image) -> None:
+@pytest.mark.parametrize("scan", ["progressive", "interlaced"])
+def test_its_ffmpeg_does_what_the_origin_asks(image: images.Image, scan: str) -> None:
     """The origin's own command line on pictures with B-frames, as OBS sends them: all come out, and nothing is said."""
     make = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-t", "4"]
     make += ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "60", "-pix_fmt", "yuv420p", "-f", "flv"]
     source = subprocess.run([*make, "pipe:1"], capture_output=True, check=True, timeout=images.PATIENCE_SECONDS).stdout
-    done = image.call(["python3", "-c", ENCODE], stdin=source, seconds=300)
+    done = image.call(["python3", "-c", ENCODE, scan], stdin=source, seconds=300)
     assert done.returncode == 0, done.stderr.decode()
     result = json.loads(done.stdout)
     assert (result["code"], result["said"]) == (0, "")

@@ -1,11 +1,24 @@
 """What FFmpeg is told."""
 
+import re
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 from origin.broadcast.encoder import KeyFrames, arguments
 from origin.packaging import ladder
 from origin.settings import DEFAULT_LADDER
 
 from tests.container.packaging.test_ladder import source
+
+BUILD = Path(__file__).resolve().parents[3] / "container" / "ffmpeg" / "build.sh"
+
+
+def built(kind: str) -> set[str]:
+    """What the image's FFmpeg is built with: the words of one list of its build script."""
+    listed = re.search(rf"^{kind}=\((.*?)\)", BUILD.read_text(), re.DOTALL | re.MULTILINE)
+    assert listed, kind
+    return set(listed[1].split())
 
 
 def test_encoder_knows_no_key_and_no_shell() -> None:
@@ -25,3 +38,18 @@ def test_only_interlaced_sources_are_deinterlaced(*, progressive: bool) -> None:
     picture = source(720, 576, progressive=progressive)
     command = arguments(picture, ladder.plan(picture, DEFAULT_LADDER, copy=False), KeyFrames(), [7, 8, 9])
     assert ("bwdif" in command[command.index("-filter_complex") + 1]) is not progressive
+
+
+@pytest.mark.parametrize("progressive", [True, False])
+def test_the_images_ffmpeg_is_built_with_all_that_is_asked_of_it(*, progressive: bool) -> None:
+    """Debian's, which runs from the tree, has everything; the image's has what its build script lists."""
+    picture = source(720, 576, progressive=progressive)
+    keys = KeyFrames(start_ms=12_345, every_ms=2000)
+    command = arguments(picture, ladder.plan(picture, DEFAULT_LADDER, copy=False), keys, [7, 8, 9])
+    graph = command[command.index("-filter_complex") + 1]
+    filters = {re.sub(r"\[.*?\]", "", each).split("=")[0] for each in re.split("[;,]", graph)}
+    assert "split" in filters
+    assert filters <= built("filters")
+    options = set(pairwise(command))
+    assert {value for option, value in options if option == "-c:v"} <= built("encoders")
+    assert {value for option, value in options if option == "-f"} <= built("demuxers") & built("muxers")

@@ -8,6 +8,9 @@ tests/container/publisher.py.
     annex-b           start codes instead of lengths, in pictures and in the sequence header
     step:MS@S         from the first key frame after S seconds on all stamps are later by MS milliseconds
     apart:MS          sound's stamps are later by MS milliseconds than the picture's, or earlier, for the whole show
+    pause:MS@S        S seconds after the start no picture for MS milliseconds and on to the next key frame
+    freeze:MS@S       after S seconds no picture for MS milliseconds: then it goes on where it was, in mid-GOP
+    slides            key frames and no other pictures
     sound:FILE@S      after S seconds, wherever that is, sound goes on with that of this FLV
     then:FILE         at its end it goes on with this FLV, whose parameter sets come in band and without a header
 """
@@ -116,6 +119,44 @@ def apart(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     return apply
 
 
+def pause(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
+    ms, _, seconds = argument.partition("@")
+    begin = 1000 * float(seconds)
+    end = begin + float(ms)
+
+    def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
+        over = False
+        for tag in sent:
+            over = over or (tag.is_key and tag.stamp >= end)
+            if over or not tag.is_picture or tag.stamp < begin:
+                yield tag
+
+    return apply
+
+
+def freeze(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
+    ms, _, seconds = argument.partition("@")
+    begin = 1000 * float(seconds)
+
+    def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
+        later: deque[Tag] = deque()
+        for tag in sent:
+            if tag.is_picture and tag.stamp >= begin:
+                later.append(tag._replace(stamp=tag.stamp + int(ms)))
+            else:
+                yield tag
+            while later and later[0].stamp <= tag.stamp:
+                yield later.popleft()
+
+    return apply
+
+
+def slides(sent: Iterator[Tag]) -> Iterator[Tag]:
+    for tag in sent:
+        if tag.is_key or not tag.is_picture:
+            yield tag
+
+
 def other_sound(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     path, _, seconds = argument.rpartition("@")
     change = round(1000 * float(seconds))
@@ -149,21 +190,23 @@ def then(path: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     return apply
 
 
+TROUBLES = {"sei-alone": sei_alone, "annex-b": annex_b, "slides": slides}
+TROUBLES_WITH_ARGUMENT = {
+    "step": step,
+    "apart": apart,
+    "pause": pause,
+    "freeze": freeze,
+    "sound": other_sound,
+    "then": then,
+}
+
+
 def trouble(text: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
     name, _, argument = text.partition(":")
-    match name:
-        case "sei-alone":
-            return sei_alone
-        case "annex-b":
-            return annex_b
-        case "step":
-            return step(argument)
-        case "apart":
-            return apart(argument)
-        case "sound":
-            return other_sound(argument)
-        case "then":
-            return then(argument)
+    if name in TROUBLES_WITH_ARGUMENT:
+        return TROUBLES_WITH_ARGUMENT[name](argument)
+    if name in TROUBLES:
+        return TROUBLES[name]
     raise argparse.ArgumentTypeError(f"no trouble has this name: {name!r}")
 
 

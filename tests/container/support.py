@@ -360,8 +360,9 @@ class Follower(threading.Thread):
         return sorted(msn for msn, segment in self.segments.items() if segment.complete and not segment.gap)
 
     def starts(self) -> dict[int, int]:
-        """Presentation time, in ticks, of each whole segment's first picture."""
-        return {msn: (first := mp4.samples(self.media(msn))[1][0]).dts + first.cts for msn in self.complete}
+        """Presentation time, in ticks, of each whole segment's first picture, where that is a key frame."""
+        firsts = {msn: mp4.samples(self.media(msn)).get(1, [None])[0] for msn in self.complete}
+        return {msn: first.dts + first.cts for msn, first in firsts.items() if first and first.key}
 
     def numbers(self) -> list[int | None]:
         """The numbers burnt into the pictures of all whole segments, in order of presentation."""

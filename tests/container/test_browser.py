@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.container import simulator
 from tests.container.browser import Player, Viewer
 from tests.container.player.conftest import page_folder
 from tests.container.support import Origin, Publisher, eventually
@@ -125,6 +126,22 @@ def test_viewer_sees_no_more_than_the_pause_when_pictures_pause(
         assert_moves(viewer, first + 4)
         # A player that stalls there does so every time: the shortest of three pauses tells.
         assert freezes(viewer, first + 4)[2] < 1.5
+
+
+@pytest.mark.parametrize("trouble", ["pause", "freeze"], ids=["until-a-key-frame", "goes-on-in-mid-gop"])
+def test_viewer_sees_the_last_picture_while_pictures_pause_for_long(
+    viewer: Viewer, origin: Origin, key: tuple[str, str], trouble: str
+) -> None:
+    """Ten seconds after the start it stands still for three, while the sound goes on; then it moves as before."""
+    viewer.open(key[1])
+    paused = f"--trouble={trouble}:3000@10.4"
+    with Publisher(origin, key[0], "--clock", "--gop=60", paused, program=simulator.program):
+        first = viewer.wait_for_picture()
+        eventually(lambda: viewer.shown()[-1][0] / 1000 > first + 20, "playing on")
+        longest, second, *_ = freezes(viewer, first + 2)
+        assert 2 < longest < 3 + STANDS_STILL_SECONDS
+        assert second < longest - 1
+        assert viewer.state == "live"
 
 
 @pytest.mark.parametrize(

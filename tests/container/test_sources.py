@@ -230,6 +230,34 @@ def assert_sound_is_as_long_as_the_picture(film: bytes) -> None:
     assert abs((sound[-1].dts + sound[-1].duration) / rate - last / 90_000) < 0.1
 
 
+@pytest.mark.parametrize("kind", ["--gop=60", "--obs"], ids=["without-b-frames", "with-b-frames"])
+@pytest.mark.parametrize(
+    "trouble", ["pause:2600@5.4", "freeze:2600@5.4"], ids=["until-a-key-frame", "goes-on-in-mid-gop"]
+)
+def test_pictures_that_pause_leave_no_hole(origin: Origin, backend: Backend, trouble: str, kind: str) -> None:
+    """Its last picture is held: parts, segments and sound go on, and the pictures then, copied, in the first form."""
+    with on_air(origin, backend, kind, troubles=(trouble,), uneven=True) as case:
+        case.watch(7)
+        case.assert_sound_without_a_hole()
+        assert len(case.messages("broadcast")) == 1
+        assert not case.messages("source does not fit")
+        for follower in case.followers:
+            lasts = [float(follower.segments[msn].duration or 0) for msn in follower.complete]
+            assert max(lasts) <= 2.1, follower.rendition
+            numbers = [number for number in follower.numbers() if number is not None]
+            new = [one for one, before in zip(numbers[1:], numbers, strict=False) if one != before]
+            jumps = [after - before for before, after in pairwise(new)]
+            assert all(jump > 0 for jump in jumps), follower.rendition
+            assert sum(jump > 1 for jump in jumps) <= 2, (follower.rendition, jumps)
+
+
+def test_pictures_that_stop_for_good_end_the_broadcast(origin: Origin, backend: Backend) -> None:
+    """In mid-GOP the last picture cannot be shown to whoever comes: the streaming software connects anew."""
+    with on_air(origin, backend, "--gop=60", troubles=("freeze:600000@5.4",), uneven=True) as case:
+        eventually(lambda: case.messages("no picture for 10 s"), "the reason")
+        assert case.publisher.wait() != 0
+
+
 @pytest.mark.parametrize(
     "sound",
     [",atrim=end=5", ",aselect='lt(t,4)+gt(t,7)'", ",aselect='gt(t,5)'"],

@@ -19,6 +19,8 @@ from origin.packaging.timeline import Generation
 _LOG = logging.getLogger(__name__)
 
 _FLUSH_SECONDS = 5
+# A source that pauses: so long after its last picture FFmpeg has nothing more to give, but for what it keeps for order.
+_AT_REST_SECONDS, _KEPT_MS, _PATIENCE_MS = 0.2, 250, 1500
 _HELD_PICTURES = 3  # the newest, the one that it works on, and the one before, whose length it does not know yet
 _BACKLOG_BYTES = 64 << 20  # of origin's memory, whatever the bit rate; the cache that a new FFmpeg gets has a quarter
 _RESTART_DELAYS_SECONDS = (0.0, 0.2, 0.5, 0.5)  # before each restart in a row that gave no picture
@@ -92,6 +94,7 @@ class Program:
         self._lag: _Lag | None = None
         self._newest: int | None = None  # dts of the last picture that came
         self._too_slow = False
+        self._gave = 0.0  # when FFmpeg gave something last
 
     @property
     def renditions(self) -> list[Rendition]:
@@ -122,6 +125,28 @@ class Program:
         for rendition in self.copied:
             rendition.segmenter.add(packet, now)
         self._check_pace(packet.dts, now)
+
+    def hold(self, until: int, newest: int, now: float) -> None:
+        """The newest picture, of the second time, is shown until the first one, in ms of presentation, at least."""
+        for rendition in self.copied:
+            rendition.segmenter.hold(until, now, newest=newest)
+        for rendition in [*self.encoded, *self._like_top_encoded]:
+            segmenter = rendition.segmenter
+            # What FFmpeg works on is waited for, but not for ever: of some sources it keeps the last pictures.
+            at_rest = now - self._gave >= _AT_REST_SECONDS and segmenter.newest_dts >= newest - _KEPT_MS
+            if segmenter.generation is self.generation and (at_rest or until - newest > _PATIENCE_MS):
+                segmenter.hold(until, now, newest=newest)
+
+    @property
+    def held_until(self) -> int | None:
+        """Up to when a pause is out already, in ms of presentation, if there is one."""
+        held = [each.segmenter.held_until for each in self.renditions if each.segmenter.generation is self.generation]
+        return max((until for until in held if until is not None), default=None)
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether every rendition can go on for ever with the picture that it has."""
+        return all(each.segmenter.can_repeat for each in self.renditions)
 
     def retire(self, now: float, *, sound_until: int | None = None) -> None:
         """No more pictures. What was copied ends here, FFmpeg gives out the rest, unless it is too far behind."""
@@ -172,6 +197,7 @@ class Program:
 
     def _sink(self, name: str, media: Media) -> None:
         rendition, now = self._stream.renditions[name], asyncio.get_running_loop().time()
+        self._gave = now
         self._take(rendition.segmenter, media, now)
         if rendition is self.encoded[0]:
             for follower in self._like_top_encoded:

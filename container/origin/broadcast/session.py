@@ -16,14 +16,16 @@ from origin.broadcast.fitness import Fitness, KnownMisfits
 from origin.broadcast.intake import Intake, UnsupportedSourceError
 from origin.broadcast.left_out import LeftOut
 from origin.broadcast.meter import GopCache
+from origin.broadcast.pause import Pause
 from origin.broadcast.program import Events, Program
 from origin.broadcast.source import Source
 from origin.logs import Concealer, fingerprint
 from origin.media.codecs import Picture, picture
-from origin.media.packets import VideoPacket
+from origin.media.packets import AudioPacket, VideoPacket
 from origin.metrics import ENCODER_BEHIND, ENCODER_FAILURES, TIME_TO_FIRST_SEGMENT, Metrics
 from origin.packaging import ladder
 from origin.packaging.rendition import Rendition
+from origin.packaging.segmenter import LONGEST_HOLD_MS, PAUSE_MS
 from origin.packaging.stream import Stream
 from origin.packaging.timeline import Generation
 from origin.settings import Settings
@@ -66,6 +68,7 @@ class Session:
             limit_kbps=ladder.limit_kbps(context.settings.ladder),
             latest_key_ms=stream.timeline.latest_ms,
         )
+        self._pause = Pause()
         self._cache = GopCache(_CACHE_BYTES)
         self._chatter = Chatter(stream.label)
         self._forms = Allowance(_FORMS_A_SECOND, _FORMS_AT_ONCE)
@@ -160,10 +163,22 @@ class Session:
         clock = asyncio.get_running_loop()
         async for packet in self.intake.packets():
             if isinstance(packet, VideoPacket):
+                self._pause.see_picture(packet.pts)
                 self._forward(packet, clock.time())
             else:
-                for rendition in self.renditions:
-                    rendition.segmenter.flush(clock.time())
+                self._hear(packet, clock.time())
+
+    def _hear(self, packet: AudioPacket, now: float) -> None:
+        """Sound is in its track by now. It also tells when no picture came that should have."""
+        until, program = self._pause.see_sound(packet.dts), self._program
+        if program and until - self._pause.newest > PAUSE_MS:
+            program.hold(until, self._pause.newest, now)
+            if until - self._pause.newest > LONGEST_HOLD_MS and not program.can_repeat:
+                raise UnsupportedSourceError(
+                    f"no picture for {LONGEST_HOLD_MS // 1000} s, while its sound went on; start the broadcast anew"
+                )
+        for rendition in self.renditions:
+            rendition.segmenter.flush(now)
 
     # --- pictures ---
 
@@ -206,7 +221,7 @@ class Session:
             case Begin():
                 self._begin(packet, now)
             case EncodeTop(reason):
-                self._change_over(reason, now)
+                self._change_over(reason, packet, now)
             case GiveUp(text):
                 raise UnsupportedSourceError(text)
 
@@ -263,10 +278,12 @@ class Session:
                 " are free; send at most 1920x1080"
             )
 
-    def _change_over(self, reason: str, now: float) -> None:
+    def _change_over(self, reason: str, packet: VideoPacket, now: float) -> None:
         """From here on the top rendition is encoded as well. Nothing is lost: the encoder begins where copying ends."""
         settings = self._context.settings
         start = self._fitness.newest_pts + 1
+        if self._program and (held := self._program.held_until):
+            start = max(held, packet.pts - PAUSE_MS // 2)  # room for pictures that are shown before this one
         _LOG.warning(
             "source does not fit, top rendition is encoded from now on: %s",
             reason,

@@ -22,10 +22,12 @@ class Rates:
             self.frame_rate = _early(part.pictures * 1000 / part.pictures_ms)
 
     def see_segment(self, segment: Segment) -> None:
+        if self.average_kbps and not all(part.pictures for part in segment.parts):
+            return  # pictures paused: it says little of how they usually are
         kbps = segment.size * 8 / segment.duration_ms
         self.peak_kbps = max(self.peak_kbps, kbps)
         self.average_kbps += (_NEWEST_WEIGHS if self.average_kbps else 1) * (kbps - self.average_kbps)
-        self.frame_rate = segment.pictures * 1000 / segment.duration_ms
+        self.frame_rate = segment.pictures * 1000 / segment.duration_ms or self.frame_rate
 
 
 def usual_rate(measured: float) -> float:

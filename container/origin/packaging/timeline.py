@@ -30,6 +30,7 @@ class Boundary:
     discontinuity: bool
     discontinuity_sequence: int  # how many discontinuities there were, this one included
     wall: float  # program date time, in seconds since 1970
+    held: bool = False  # it begins where no picture does: the source shows one for longer
 
 
 class Soundtrack:
@@ -166,8 +167,8 @@ class Timeline:
         self.next_msn = first_msn
         self.discontinuity_sequence = discontinuity_sequence
         self._begun = continued
-        self._segment_ms = segment_ms
-        self.target_duration = -(-self._segment_ms // 1000)
+        self.segment_ms = segment_ms
+        self.target_duration = -(-segment_ms // 1000)
         self._boundaries: deque[Boundary] = deque(maxlen=kept)
         self._break_next = False
 
@@ -197,10 +198,11 @@ class Timeline:
         """The segment that begins at this key frame, if one does; for the first rendition to get here."""
         generation = current.generation
         elapsed = pts - current.pts
-        following = max(generation.longest_gop_ms, self._segment_ms)
+        following = self.key_distance_ms(generation)
         due = (
             generation.every_key
-            or elapsed >= self._segment_ms - _EARLY_KEY_SECONDS * 1000
+            or current.held  # for whoever joins there, the first key frame counts
+            or elapsed >= self.segment_ms - _EARLY_KEY_SECONDS * 1000
             or elapsed + following > self.latest_ms
         )
         latest = self._boundaries[-1]
@@ -208,7 +210,17 @@ class Timeline:
             return None
         return self._add(generation, pts, discontinuity=self._break_next)
 
-    def _add(self, generation: Generation, pts: int, *, discontinuity: bool) -> Boundary:
+    def hold(self, current: Boundary, pts: int) -> Boundary | None:
+        """A segment that begins here while a picture is held; for the first rendition to get here, as with `cut`."""
+        if pts <= current.pts or self._boundaries[-1] is not current:
+            return None
+        return self._add(current.generation, pts, discontinuity=False, held=True)
+
+    def key_distance_ms(self, generation: Generation) -> int:
+        """How far apart its key frames are, pauses aside, as far as that has shown itself."""
+        return max(generation.longest_gop_ms, self.segment_ms)
+
+    def _add(self, generation: Generation, pts: int, *, discontinuity: bool, held: bool = False) -> Boundary:
         self.discontinuity_sequence += discontinuity
         self._begun, self._break_next = True, False
         boundary = Boundary(
@@ -218,6 +230,7 @@ class Timeline:
             discontinuity,
             self.discontinuity_sequence,
             generation.wall_offset + pts / 1000,
+            held,
         )
         self._boundaries.append(boundary)
         self.next_msn += 1

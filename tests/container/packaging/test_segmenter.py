@@ -240,3 +240,56 @@ def test_a_rendition_that_does_not_cut_where_the_others_do_is_logged(
     add(second, [VideoPacket(p.dts, late if p.dts >= 12_000 else 0, p.key, p.data) for p in pictures(3)])
     told = [record for record in caplog.records if record.message == "segment starts late"]
     assert [record.ms for record in told] == [late] * logged  # type: ignore[attr-defined] # logged beside the text
+
+
+def test_a_picture_that_is_held_goes_on_while_nothing_comes() -> None:
+    """Each segment repeats its key frame, none is longer than announced, and the next picture fits."""
+    each, checker = rendition(timeline()), Checker(renditions=1, uneven=True)
+    begin(each, generation())
+    add(each, pictures(4))
+    add(each, VideoPacket(14_000, 0, key=True, data=b"\0\0\0\2\x65p"))
+    for until in range(14_500, 23_000, 20):
+        each.segmenter.hold(until, 0, newest=14_000)
+        checker.check(text(each))
+    assert each.segmenter.can_repeat
+    assert each.segmenter.held_until is not None
+    assert 22_000 < each.segmenter.held_until < 23_000
+    add(each, pictures(4, start=23_000))
+    checker.check(text(each))
+    held = [segment for segment in each.window.segments if segment.complete and segment.msn >= 102]
+    assert all(segment.parts[0].independent for segment in held)
+    assert all(segment.pictures for segment in held)
+    assert sum(segment.duration_ms for segment in held) > 10_000
+
+
+def test_a_picture_in_mid_gop_is_held_and_goes_on_in_a_segment_without_a_key_frame() -> None:
+    each, checker = rendition(timeline()), Checker(renditions=1, uneven=True)
+    begin(each, generation())
+    add(each, pictures(5, gop=2))
+    last = 10_000 + int(149 * 1000 / 30)
+    for until in range(last + 500, last + 4000, 20):
+        each.segmenter.hold(until, 0, newest=last)
+        checker.check(text(each))
+    assert not each.segmenter.can_repeat
+    add(each, [VideoPacket(19_000 + 33 * n, 0, key=n == 30, data=b"p" * 100) for n in range(100)])
+    each.segmenter.finish(0)
+    checker.check(text(each))
+    parts = [part for segment in each.window.segments for part in segment.parts]
+    samples = [sample for part in parts for sample in mp4.samples(part.data).get(1, [])]
+    assert [sample.dts // 90 for sample in samples if sample.dts // 90 >= 19_000][:2] == [19_000, 19_033]
+    assert len(samples) == 250
+
+
+def test_a_late_picture_is_put_behind_what_is_out() -> None:
+    each = rendition(timeline())
+    begin(each, generation())
+    add(each, pictures(4))
+    each.segmenter.hold(16_000, 0, newest=13_966)
+    out = each.segmenter.held_until
+    add(each, VideoPacket(14_000, 0, key=True, data=b"p" * 100))
+    each.segmenter.finish(0)
+    samples = [
+        s for segment in each.window.segments for part in segment.parts for s in mp4.samples(part.data).get(1, [])
+    ]
+    assert out is not None
+    assert samples[-1].dts // 90 == out

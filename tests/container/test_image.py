@@ -201,12 +201,13 @@ def test_health_check_fails_when_the_answer_is_not_200(image: images.Image) -> N
 
 ENCODE = """
 import json, os, subprocess, sys
-from origin.broadcast.encoder import KeyFrames, arguments
+from origin.broadcast.encoder import NOT_WORTH_A_LINE, KeyFrames, arguments
 from origin.media.codecs import Picture
 from origin.packaging.ladder import RenditionPlan
 from origin.settings import DEFAULT_LADDER
 progressive = sys.argv[1] == "progressive"
-source = Picture(width=1280, height=720, profile=100, bit_depth=8, chroma_format=1, progressive=progressive)
+form = {"width": 1280, "height": 720, "profile": 100, "bit_depth": 8, "chroma_format": 1, "progressive": progressive}
+source = Picture(**form, reordered=2)
 plans = [RenditionPlan(rung=rung, width=rung.height * 16 // 9 // 2 * 2, height=rung.height, copied=False)
          for rung in DEFAULT_LADDER]
 files = [open(f"/tmp/{plan.name}.flv", "wb") for plan in plans]
@@ -214,7 +215,8 @@ command = arguments(source, plans, KeyFrames(), [file.fileno() for file in files
 done = subprocess.run(command, stdin=sys.stdin, stderr=subprocess.PIPE, pass_fds=[file.fileno() for file in files])
 show = ["ffprobe", "-v", "error", "-count_frames", "-show_streams", "-of", "json"]
 probed = {plan.name: json.loads(subprocess.check_output([*show, f"/tmp/{plan.name}.flv"])) for plan in plans}
-print(json.dumps({"code": done.returncode, "said": done.stderr.decode(), "probed": probed}))
+said = [line.decode() for line in done.stderr.splitlines() if NOT_WORTH_A_LINE not in line]
+print(json.dumps({"code": done.returncode, "said": said, "probed": probed}))
 """
 
 
@@ -227,7 +229,7 @@ def test_its_ffmpeg_does_what_the_origin_asks(image: images.Image, scan: str) ->
     done = image.call(["python3", "-c", ENCODE, scan], stdin=source, seconds=300)
     assert done.returncode == 0, done.stderr.decode()
     result = json.loads(done.stdout)
-    assert (result["code"], result["said"]) == (0, "")
+    assert (result["code"], result["said"]) == (0, [])
     streams = {name: probed["streams"][0] for name, probed in result["probed"].items()}
     assert {name: (one["codec_name"], one["profile"], one["height"]) for name, one in streams.items()} == {
         "720p": ("h264", "Main", 720),

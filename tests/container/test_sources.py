@@ -251,6 +251,20 @@ def test_pictures_that_pause_leave_no_hole(origin: Origin, backend: Backend, tro
             assert sum(jump > 1 for jump in jumps) <= 2, (follower.rendition, jumps)
 
 
+def test_slides_play_at_once_and_are_held(origin: Origin, backend: Backend) -> None:
+    """A key frame every five seconds and nothing else, with sound: copied, whole segments from the first slide on."""
+    with on_air(origin, backend, "--gop=150", troubles=("slides",), uneven=True) as case:
+        case.watch(8)
+        case.assert_aligned()
+        assert case.status["top"] == "copied"
+        assert not case.messages("FFmpeg")
+        for follower in case.followers:
+            assert {number for number in follower.numbers() if number is not None} >= {0, 150}
+            sound = [each for msn in follower.complete for each in mp4.samples(follower.media(msn))[2]]
+            assert all(a.dts + a.duration == b.dts for a, b in pairwise(sound)), follower.rendition
+            assert max(float(follower.segments[msn].duration or 0) for msn in follower.complete) <= 2.1
+
+
 def test_pictures_that_stop_for_good_end_the_broadcast(origin: Origin, backend: Backend) -> None:
     """In mid-GOP the last picture cannot be shown to whoever comes: the streaming software connects anew."""
     with on_air(origin, backend, "--gop=60", troubles=("freeze:600000@5.4",), uneven=True) as case:

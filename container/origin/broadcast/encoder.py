@@ -25,6 +25,8 @@ _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 # FFmpeg takes 110 MB and some 20 pictures of the source, 16 of which H.264 may have it keep (10 bits: twice that).
 _MEMORY_BYTES, _MEMORY_BYTES_PER_PIXEL = 320 << 20, 96
+_PROBE_BYTES, _LEAST_PROBE_BYTES = 5_000_000, 32
+NOT_WORTH_A_LINE = b"not enough frames to estimate rate"  # that is what we ask for
 _LINE_BYTES = 300
 _PIECE_BYTES, _PAUSE_SECONDS = 1 << 14, 0.1
 _LINES_A_SECOND, _LINES_AT_ONCE = 3, 20
@@ -45,7 +47,7 @@ class Chatter:
     def hear(self, line: bytes) -> bool:
         """Whether the line got into the log."""
         text = line[:_LINE_BYTES].decode("utf-8", "replace").strip()
-        if not text:
+        if not text or NOT_WORTH_A_LINE in line:
             return True
         self.last = text
         if not self._allowance.take(1, time.monotonic()):
@@ -87,6 +89,8 @@ def arguments(
 
     One decode and a split. `-copyts`, `passthrough` and `-enc_time_base -1` keep every time as it came, to the tick.
     `-threads 1`: more would each hold back a picture. `-fpsprobesize 0`: the frame rate is not worth waiting for.
+    `-probesize`: the first picture is enough for FFmpeg to begin with, where the source says how it orders them. Else
+    FFmpeg looks at 7 to 20 pictures first, to see that: up to a second of OBS's, half a minute of slides.
     `area`: pictures as good as `bilinear` makes (SSIM within 0.001), at 5 % less for decoding, scaling and encoding.
     `bwdif`: one picture for each that came; a picture that says it is not interlaced goes through as it is.
     """
@@ -99,7 +103,16 @@ def arguments(
     )
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning", "-copyts"]
     command += ["-max_pixels", str(MAX_CODED_PIXELS)]  # a stream may change its size without saying so first
-    command += ["-threads", "1", "-fpsprobesize", "0", "-probesize", "5000000", "-analyzeduration", "1000000"]
+    command += [
+        "-threads",
+        "1",
+        "-fpsprobesize",
+        "0",
+        "-probesize",
+        str(_probe_bytes(source)),
+        "-analyzeduration",
+        "1000000",
+    ]
     command += ["-f", "flv", "-i", "pipe:0", "-filter_complex_threads", "1", "-filter_complex", graph]
     for index, rendition in enumerate(renditions):
         kbps = rendition.rung.video_kbps
@@ -110,6 +123,10 @@ def arguments(
         command += ["-f", "flv", "-flvflags", "no_duration_filesize+no_metadata", "-flush_packets", "1"]
         command += [f"pipe:{outputs[index]}"]
     return command
+
+
+def _probe_bytes(source: Picture) -> int:
+    return _PROBE_BYTES if source.reordered is None else _LEAST_PROBE_BYTES
 
 
 def memory_bytes(source: Picture, renditions: Sequence[RenditionPlan]) -> int:

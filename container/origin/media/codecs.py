@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from origin.media.packets import AudioConfig, VideoConfig
 
@@ -28,6 +28,8 @@ _ASPECT_RATIOS = (
     (80, 33), (18, 11), (15, 11), (64, 33), (160, 99), (4, 3), (3, 2), (2, 1),
 )  # fmt: skip
 _EXTENDED_SAR = 255
+_BASELINE = 66  # it has no B slices (H.264 §A.2.1)
+_IN_DECODING_ORDER = 2  # pic_order_cnt_type
 
 
 class UnreadableConfigError(ValueError):
@@ -77,6 +79,8 @@ class Picture:
     chroma_format: int  # 1 is 4:2:0
     progressive: bool
     aspect_ratio: tuple[int, int] = _SQUARE  # of one pixel, width to height (H.264 §E.2.1)
+    # How many pictures may be decoded before one that is shown earlier; None where it is not said. No form of its own.
+    reordered: int | None = field(default=None, compare=False)
 
     @property
     def pixels(self) -> int:
@@ -172,7 +176,7 @@ def read_sps(nal: bytes) -> Picture:
     bits.golomb(31, "seq_parameter_set_id")
     chroma_format, bit_depth = _samples(bits) if profile in _WITH_CHROMA else (1, 8)
     bits.golomb(12, "log2_max_frame_num_minus4")
-    _skip_picture_order(bits)
+    in_order = _skip_picture_order(bits) == _IN_DECODING_ORDER or profile == _BASELINE
     bits.golomb(16, "max_num_ref_frames")
     bits.take(1)
     columns = bits.golomb(_ANY, "width") + 1
@@ -192,6 +196,8 @@ def read_sps(nal: bytes) -> Picture:
         height -= _cropped(bits, unit_y)
     if min(width, height) < _MIN_SIDE:
         raise UnreadableConfigError(f"pictures of {width}x{height} are too small; send at least 32x32")
+    has_usability = bool(bits.take(1))
+    aspect_ratio = _aspect_ratio(bits) if has_usability else _SQUARE
     seen = Picture(
         width=width,
         height=height,
@@ -199,7 +205,8 @@ def read_sps(nal: bytes) -> Picture:
         bit_depth=bit_depth,
         chroma_format=chroma_format,
         progressive=progressive,
-        aspect_ratio=_aspect_ratio(bits),
+        aspect_ratio=aspect_ratio,
+        reordered=0 if in_order else _reordered(bits) if has_usability else None,
     )
     if max(seen.shown) > _MAX_SIDE:
         raise UnreadableConfigError(f"pictures of {seen.described} are too large; send square pixels")
@@ -208,13 +215,58 @@ def read_sps(nal: bytes) -> Picture:
 
 def _aspect_ratio(bits: _Bits) -> tuple[int, int]:
     """Of a pixel, which is what the usability information begins with (H.264 §E.1.1); square where it is not said."""
-    if not bits.take(1) or not bits.take(1):
+    if not bits.take(1):
         return _SQUARE
     kind = bits.take(8)
     if kind == _EXTENDED_SAR:
         across, down = bits.take(16), bits.take(16)
         return (across, down) if across and down else _SQUARE
     return _ASPECT_RATIOS[kind - 1] if 1 <= kind <= len(_ASPECT_RATIOS) else _SQUARE
+
+
+def _reordered(bits: _Bits) -> int | None:
+    """max_num_reorder_frames, behind the aspect ratio (H.264 §E.1.1); None where it is not there, or cannot be read."""
+    try:
+        _skip_usability_up_to_restriction(bits)
+        if not bits.take(1):
+            return None
+        bits.take(1)
+        for what in ("bytes_per_pic", "bits_per_mb", "mv_length_horizontal", "mv_length_vertical"):
+            bits.golomb(16, f"max_{what}")
+        return bits.golomb(16, "max_num_reorder_frames")
+    except UnreadableConfigError:
+        return None  # encoders get this wrong, and decoders take no notice
+
+
+def _skip_usability_up_to_restriction(bits: _Bits) -> None:
+    if bits.take(1):  # overscan
+        bits.take(1)
+    if bits.take(1):  # video signal type
+        bits.take(4)
+        if bits.take(1):
+            bits.take(24)
+    if bits.take(1):  # chroma location
+        bits.golomb(5, "chroma_sample_loc_type_top_field")
+        bits.golomb(5, "chroma_sample_loc_type_bottom_field")
+    if bits.take(1):  # timing
+        bits.take(65)
+    described = 0
+    for _ in range(2):  # reference decoders: of NAL units, of the video coding layer
+        if bits.take(1):
+            _skip_reference_decoder(bits)
+            described += 1
+    bits.take(2 if described else 1)
+
+
+def _skip_reference_decoder(bits: _Bits) -> None:
+    """hrd_parameters (H.264 §E.1.2)."""
+    count = bits.golomb(31, "cpb_cnt_minus1") + 1
+    bits.take(8)
+    for _ in range(count):
+        bits.golomb(_ANY, "bit_rate_value_minus1")
+        bits.golomb(_ANY, "cpb_size_value_minus1")
+        bits.take(1)
+    bits.take(20)
 
 
 def _samples(bits: _Bits) -> tuple[int, int]:
@@ -237,7 +289,8 @@ def _cropped(bits: _Bits, unit: int) -> int:
     return cut
 
 
-def _skip_picture_order(bits: _Bits) -> None:
+def _skip_picture_order(bits: _Bits) -> int:
+    """pic_order_cnt_type."""
     order_type = bits.golomb(2, "pic_order_cnt_type")
     if order_type == 0:
         bits.golomb(12, "log2_max_pic_order_cnt_lsb_minus4")
@@ -247,6 +300,7 @@ def _skip_picture_order(bits: _Bits) -> None:
         bits.signed_golomb()
         for _ in range(bits.golomb(255, "num_ref_frames_in_pic_order_cnt_cycle")):
             bits.signed_golomb()
+    return order_type
 
 
 def _skip_scaling_lists(bits: _Bits, count: int) -> None:

@@ -40,6 +40,13 @@ def test_only_interlaced_sources_are_deinterlaced(*, progressive: bool) -> None:
     assert ("bwdif" in command[command.index("-filter_complex") + 1]) is not progressive
 
 
+@pytest.mark.parametrize(("reordered", "probe"), [(0, "32"), (2, "32"), (None, "5000000")])
+def test_pictures_are_waited_for_only_where_their_order_is_not_said(reordered: int | None, probe: str) -> None:
+    picture = source(1280, 720, reordered=reordered)
+    command = arguments(picture, ladder.plan(picture, DEFAULT_LADDER, copy=True)[1:], KeyFrames(), [7, 8])
+    assert command[command.index("-probesize") + 1] == probe
+
+
 @pytest.mark.parametrize("progressive", [True, False])
 def test_the_images_ffmpeg_is_built_with_all_that_is_asked_of_it(*, progressive: bool) -> None:
     """Debian's, which runs from the tree, has everything; the image's has what its build script lists."""

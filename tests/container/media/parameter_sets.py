@@ -41,9 +41,12 @@ def sps(
     refs: int = 1,
     crop: tuple[int, ...] = (),
     aspect_ratio: tuple[int, ...] | None = None,
+    profile: int = 66,
 ) -> bytes:
-    """A Baseline parameter set of this size in whole macroblocks; aspect ratio as idc, or as 255, width and height."""
-    bits = Bits().put(66, 8).put(30, 16).golomb(0, 0, order[0])
+    """A parameter set of this size in whole macroblocks; aspect ratio as idc, or as 255, width and height."""
+    bits = Bits().put(profile, 8).put(30, 16).golomb(0, 0, order[0])
+    if order[0] == 0:
+        bits.golomb(0)
     if order[0] == 1:
         bits.put(0, 1).golomb(0, 0, order[1]).golomb(*[0] * (order[1] if order[1] < 9999 else 4000))
     bits.golomb(refs).put(0, 1).golomb(width // 16 - 1, height // 16 - 1).put(1, 1).put(0, 1)

@@ -240,6 +240,34 @@ def test_shape_of_pixels_is_read_from_what_x264_writes() -> None:
     assert (read.described, read.aspect_ratio) == ("360x288 shown as 512x288", (64, 45))
 
 
+@pytest.mark.parametrize(
+    ("more", "reordered"),
+    [
+        ("-profile:v baseline", 0),
+        ("-bf 0", 0),
+        ("-bf 1 -x264-params b-pyramid=none", 1),
+        ("-bf 3 -x264-params b-pyramid=normal", 2),
+        (
+            "-bf 3 -x264-params b-pyramid=normal:nal-hrd=cbr:chromaloc=2 -b:v 1M -maxrate 1M -bufsize 1M",
+            2,
+        ),
+        ("-bf 3 -colorspace bt709 -color_primaries bt709 -x264-params overscan=show", 2),
+        ("-bf 2 -bsf:v filter_units=remove_types=6,h264_metadata=tick_rate=50", 2),
+    ],
+)
+def test_how_pictures_are_ordered_is_read_from_what_x264_writes(more: str, reordered: int) -> None:
+    config = encoded("360x288", *more.split())[0]
+    assert isinstance(config, VideoConfig)
+    assert picture(config).reordered == reordered
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2], ids=["says-nothing-of-it", "cut-off", "not-there"])
+def test_order_that_is_not_said_or_cut_off_is_not_known(cut: int) -> None:
+    main = sps(profile=77, order=(0,), aspect_ratio=(1,) if cut < 2 else None)
+    assert picture(avcc(main[:-1] if cut == 1 else main)).reordered is None
+    assert picture(avcc(sps(profile=77, order=(2,)))).reordered == 0
+
+
 def test_sound_formats_are_named() -> None:
     assert (sound(AAC_LC_48K).codec_name, sound(AAC_LC_48K).core_sample_rate) == ("mp4a.40.2", 48000)
     assert (sound(AAC_LC_44K_MONO).core_sample_rate, sound(AAC_LC_44K_MONO).channels) == (44100, 1)

@@ -265,6 +265,22 @@ def test_slides_play_at_once_and_are_held(origin: Origin, backend: Backend) -> N
             assert max(float(follower.segments[msn].duration or 0) for msn in follower.complete) <= 2.1
 
 
+@pytest.mark.parametrize("every", [33, 150], ids=["one-a-second", "one-in-five-seconds"])
+def test_pictures_far_apart_and_key_frames_farther_play(origin: Origin, backend: Backend, every: int) -> None:
+    """Copied first, then encoded, as key frames do not come: on air through all of it, with its sound."""
+    few = f"--filter=select='not(mod(n,{every}))'", "--audio-filter=,anull"
+    with on_air(origin, backend, "--gop=60", *few, uneven=True) as case:
+        case.watch(14)
+        assert case.publisher.process.poll() is None
+        assert case.status["top"] == "encoded"
+        assert len(case.messages("source does not fit")) == 1
+        for follower in case.followers:
+            sound = [each for msn in follower.complete for each in mp4.samples(follower.media(msn))[2]]
+            holes = [(a, b) for a, b in pairwise(sound) if a.dts + a.duration != b.dts]
+            assert len(holes) <= 1, follower.rendition  # at the change, which is another track
+            assert max(float(follower.segments[msn].duration or 0) for msn in follower.complete) <= 2.1
+
+
 def test_pictures_that_stop_for_good_end_the_broadcast(origin: Origin, backend: Backend) -> None:
     """In mid-GOP the last picture cannot be shown to whoever comes: the streaming software connects anew."""
     with on_air(origin, backend, "--gop=60", troubles=("freeze:600000@5.4",), uneven=True) as case:

@@ -95,9 +95,14 @@ def annex_b(sent: Iterator[Tag]) -> Iterator[Tag]:
             yield tag
 
 
-def step(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
+def _ms_at(argument: str) -> tuple[int, float]:
+    """MS@S: how much, and when; both in ms."""
     ms, _, seconds = argument.partition("@")
-    jump, after = int(ms), 1000 * float(seconds)
+    return int(ms), 1000 * float(seconds)
+
+
+def step(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
+    jump, after = _ms_at(argument)
 
     def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
         by = 0
@@ -120,9 +125,8 @@ def apart(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
 
 
 def pause(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
-    ms, _, seconds = argument.partition("@")
-    begin = 1000 * float(seconds)
-    end = begin + float(ms)
+    ms, begin = _ms_at(argument)
+    end = begin + ms
 
     def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
         over = False
@@ -135,14 +139,13 @@ def pause(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
 
 
 def freeze(argument: str) -> Callable[[Iterator[Tag]], Iterator[Tag]]:
-    ms, _, seconds = argument.partition("@")
-    begin = 1000 * float(seconds)
+    ms, begin = _ms_at(argument)
 
     def apply(sent: Iterator[Tag]) -> Iterator[Tag]:
         later: deque[Tag] = deque()
         for tag in sent:
             if tag.is_picture and tag.stamp >= begin:
-                later.append(tag._replace(stamp=tag.stamp + int(ms)))
+                later.append(tag._replace(stamp=tag.stamp + ms))
             else:
                 yield tag
             while later and later[0].stamp <= tag.stamp:

@@ -40,7 +40,7 @@ class Show:
     def parts(self) -> int:
         return sum(map(len, list(self.viewer.parts.values())))
 
-    def check(self) -> None:
+    def assert_unharmed(self) -> None:
         """Two more parts have come, nothing is missing between them, and all processes are still there."""
         seen = self.parts()
         eventually(
@@ -249,7 +249,7 @@ def test_clumsy_publishers_stay(show: Show, oddity: str) -> None:
 
 
 def test_the_viewer_had_no_gap_so_far(show: Show) -> None:
-    show.check()
+    show.assert_unharmed()
 
 
 def test_random_bytes_in_1500_connections(show: Show) -> None:
@@ -260,7 +260,7 @@ def test_random_bytes_in_1500_connections(show: Show) -> None:
             if number % 3:
                 stranger.handshake()
             stranger.send(draw.randbytes(draw.choice([1, 12, 100, 1537, 5000])))
-    show.check()
+    show.assert_unharmed()
 
 
 def test_a_megabyte_of_tiny_messages_costs_no_second(show: Show) -> None:
@@ -273,7 +273,7 @@ def test_a_megabyte_of_tiny_messages_costs_no_second(show: Show) -> None:
         stranger.send(tiny * 65_536)
         stranger.send(rtmp.message(rtmp.USER, b"\0\6" + b"pong", csid=2)).wait_for("\0\7pong")
         assert cpu_seconds(show.workers) - before < 1
-    show.check()
+    show.assert_unharmed()
 
 
 def cpu_seconds(processes: frozenset[int]) -> float:
@@ -295,7 +295,7 @@ def test_one_that_never_reads_answers_holds_no_memory(show: Show) -> None:
             with contextlib.suppress(OSError):
                 stranger.send(ping * 200_000)
         assert resident_kib(show.workers) - before < 8 * 1024
-    show.check()
+    show.assert_unharmed()
 
 
 def resident_kib(processes: frozenset[int]) -> int:
@@ -342,7 +342,7 @@ def test_silent_connections_keep_nobody_out(show: Show, go_silent: Callable[[rtm
             publisher.handshake().publish(show.backend.new_key()[0])
             assert time.monotonic() - began < 5
         assert (resident_kib(show.workers) - before) / 256 < 100, "KB for each that is held"
-    show.check()
+    show.assert_unharmed()
 
 
 def test_a_byte_a_second_extends_no_deadline(show: Show) -> None:
@@ -360,7 +360,7 @@ def test_a_byte_a_second_extends_no_deadline(show: Show) -> None:
                 if client.is_closed(0.5):
                     closed.add(client)
         assert time.monotonic() - began > 5
-    show.check()
+    show.assert_unharmed()
 
 
 def test_one_address_has_eight_connections_that_are_not_let_in(backend: Backend) -> None:
@@ -383,4 +383,4 @@ def test_those_let_in_are_not_counted(show: Show) -> None:
         for _ in range(10):
             publisher = stack.enter_context(show.stranger("127.0.0.10")).handshake()
             publisher.publish(show.backend.new_key()[0])
-    show.check()
+    show.assert_unharmed()

@@ -103,6 +103,7 @@ def test_fails_when_server_or_key_are_mistyped(origin: Origin, app: str, key: st
 def test_slash_behind_the_server_is_no_mistake(origin: Origin, key: tuple[str, str], app: str) -> None:
     with Client(origin.rtmp_port) as client:
         client.handshake().publish(key[0], app)
+        eventually(lambda: [each for each in origin.messages("publisher let in") if each["stream"] == key[1]], "a line")
 
 
 def hook(origin: Origin, **fields: str) -> Any:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.container import mp4, simulator
 from tests.container.image import PATIENCE_SECONDS
+from tests.container.packaging.by_hand import gapless
 from tests.container.publisher import program as publisher_program
 from tests.container.rtmp_client import VIDEO, Client, message
 from tests.container.support import NAMES, Backend, Follower, Origin, Publisher, eventually
@@ -64,12 +65,22 @@ class Case:
             assert numbers[0] is not None
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers) * step, step)), follower.rendition
 
+    def sound(self, follower: Follower) -> list[mp4.Sample]:
+        """Of all whole segments."""
+        return [sample for msn in follower.complete for sample in mp4.samples(follower.media(msn))[2]]
+
+    def assert_segments_keep_the_target(self) -> None:
+        """EXTINF, rounded, is the target duration of 2 s at most (RFC 8216bis 4.4.3.1); ours leave no need to round."""
+        for follower in self.followers:
+            longest = max(float(follower.segments[msn].duration or 0) for msn in follower.complete)
+            assert longest <= 2.1, follower.rendition
+
     def assert_sound_without_a_hole(self) -> None:
         """From the first to the last whole segment, as long as the pictures, in all renditions."""
         for follower in self.followers:
             media = [mp4.samples(follower.media(msn)) for msn in follower.complete]
-            every = [sample for tracks in media for sample in tracks[2]]
-            assert all(a.dts + a.duration == b.dts for a, b in pairwise(every)), follower.rendition
+            every = self.sound(follower)
+            assert gapless(every), follower.rendition
             rate = mp4.timescales(next(iter(follower.inits.values())))[2]
             first, last = media[0][1][0], media[-1][1][-1]
             assert abs(every[0].dts / rate - first.dts / 90_000) < 0.1
@@ -223,7 +234,7 @@ def test_sound_of_another_format_in_mid_gop(
 def assert_sound_is_as_long_as_the_picture(film: bytes) -> None:
     tracks, rate = mp4.samples(film), mp4.timescales(film)[2]
     pictures, sound = tracks[1], tracks[2]
-    assert all(a.dts + a.duration == b.dts for a, b in pairwise(sound))
+    assert gapless(sound)
     first = min(each.dts + each.cts for each in pictures)
     last = max(each.dts + each.cts + each.duration for each in pictures)
     assert abs(sound[0].dts / rate - first / 90_000) < 0.1
@@ -239,11 +250,10 @@ def test_pictures_that_pause_leave_no_hole(origin: Origin, backend: Backend, tro
     with on_air(origin, backend, kind, troubles=(trouble,), uneven=True) as case:
         case.watch(7)
         case.assert_sound_without_a_hole()
+        case.assert_segments_keep_the_target()
         assert len(case.messages("broadcast")) == 1
         assert not case.messages("source does not fit")
         for follower in case.followers:
-            lasts = [float(follower.segments[msn].duration or 0) for msn in follower.complete]
-            assert max(lasts) <= 2.1, follower.rendition
             numbers = [number for number in follower.numbers() if number is not None]
             new = [one for one, before in zip(numbers[1:], numbers, strict=False) if one != before]
             jumps = [after - before for before, after in pairwise(new)]
@@ -256,13 +266,12 @@ def test_slides_play_at_once_and_are_held(origin: Origin, backend: Backend) -> N
     with on_air(origin, backend, "--gop=150", troubles=("slides",), uneven=True) as case:
         case.watch(8)
         case.assert_aligned()
+        case.assert_segments_keep_the_target()
         assert case.status["top"] == "copied"
         assert not case.messages("FFmpeg")
         for follower in case.followers:
             assert {number for number in follower.numbers() if number is not None} >= {0, 150}
-            sound = [each for msn in follower.complete for each in mp4.samples(follower.media(msn))[2]]
-            assert all(a.dts + a.duration == b.dts for a, b in pairwise(sound)), follower.rendition
-            assert max(float(follower.segments[msn].duration or 0) for msn in follower.complete) <= 2.1
+            assert gapless(case.sound(follower)), follower.rendition
 
 
 @pytest.mark.parametrize("every", [33, 150], ids=["one-a-second", "one-in-five-seconds"])
@@ -274,11 +283,10 @@ def test_pictures_far_apart_and_key_frames_farther_play(origin: Origin, backend:
         assert case.publisher.process.poll() is None
         assert case.status["top"] == "encoded"
         assert len(case.messages("source does not fit")) == 1
+        case.assert_segments_keep_the_target()
         for follower in case.followers:
-            sound = [each for msn in follower.complete for each in mp4.samples(follower.media(msn))[2]]
-            holes = [(a, b) for a, b in pairwise(sound) if a.dts + a.duration != b.dts]
+            holes = [(a, b) for a, b in pairwise(case.sound(follower)) if a.dts + a.duration != b.dts]
             assert len(holes) <= 1, follower.rendition  # at the change, which is another track
-            assert max(float(follower.segments[msn].duration or 0) for msn in follower.complete) <= 2.1
 
 
 def test_pictures_that_stop_for_good_end_the_broadcast(origin: Origin, backend: Backend) -> None:

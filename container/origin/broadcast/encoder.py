@@ -103,16 +103,8 @@ def arguments(
     )
     command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-loglevel", "warning", "-copyts"]
     command += ["-max_pixels", str(MAX_CODED_PIXELS)]  # a stream may change its size without saying so first
-    command += [
-        "-threads",
-        "1",
-        "-fpsprobesize",
-        "0",
-        "-probesize",
-        str(_probe_bytes(source)),
-        "-analyzeduration",
-        "1000000",
-    ]
+    command += ["-threads", "1", "-analyzeduration", "1000000"]
+    command += ["-fpsprobesize", "0", "-probesize", str(_probe_bytes(source))]
     command += ["-f", "flv", "-i", "pipe:0", "-filter_complex_threads", "1", "-filter_complex", graph]
     for index, rendition in enumerate(renditions):
         kbps = rendition.rung.video_kbps

@@ -54,7 +54,7 @@ def test_a_jump_of_the_source_costs_nothing_and_picture_and_sound_stay_in_step(f
 
 @pytest.mark.parametrize("by", [-7_200_000, -10_000, -3500, 3500, 10_000, 7_200_000])
 @pytest.mark.parametrize("sound_first", [False, True])
-def test_kinds_that_share_no_clock_are_put_in_step_as_they_arrive(by: int, sound_first: bool) -> None:  # noqa: FBT001
+def test_kinds_that_share_no_clock_are_put_in_step_as_they_arrive(by: int, *, sound_first: bool) -> None:
     clock = Clock()
     came = read(clock, show(0, 4000, sound_first=sound_first, sound_by=by))
     assert max(abs(one - other) for one, other in zip(came[::2], came[1::2], strict=True)) == 0

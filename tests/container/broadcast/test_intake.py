@@ -148,7 +148,7 @@ async def test_what_waits_for_a_picture_is_bounded(units: list[bytes], messages:
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["with the picture", "in a message of their own"])
-async def test_another_size_in_band_is_another_format(alone: bool) -> None:  # noqa: FBT001
+async def test_another_size_in_band_is_another_format(*, alone: bool) -> None:
     """Two clips one after the other, copied: there, and back, and there again."""
     player: Any = Script([mute(), configuration(), picture(0, key=True), *turns(alone=alone)])
     reading = Intake(RtmpSource(player))
@@ -181,7 +181,7 @@ def turns(*, alone: bool) -> list[rtmp.Message]:
 
 @pytest.mark.parametrize("joint", [b"\0\0\1", b"\0\0\0\1"], ids=["three bytes", "four bytes"])
 @pytest.mark.parametrize("header", [False, True], ids=["pictures", "header as well"])
-async def test_annex_b_is_put_behind_lengths(joint: bytes, header: bool) -> None:  # noqa: FBT001
+async def test_annex_b_is_put_behind_lengths(joint: bytes, *, header: bool) -> None:
     size, other = AVCC.avcc[8:31], b"\x41\x9a" + bytes(range(50, 90))
     opening = configuration()
     if header:
